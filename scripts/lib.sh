@@ -18,6 +18,9 @@ if ! command -v cargo >/dev/null && [ -n "${HOME:-}" ] && [ -x "$HOME/.cargo/bin
 fi
 export PATH=$cache/bin:$PATH
 
+# A toolchain is asked for by name in places: it is used where it is, and never downloaded behind anyone's back.
+export RUSTUP_AUTO_INSTALL=0
+
 if [ -n "${CI:-}" ] || [ ! -t 1 ]; then
     export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 fi
