@@ -136,6 +136,19 @@ impl DeviceRecord {
         }
     }
 
+    /// The id of a record, without the rest.
+    #[inline]
+    pub(crate) fn id_of(bytes: &[u8; RECORD_BYTES]) -> DeviceId {
+        let wire: &Wire = zerocopy::transmute_ref!(bytes);
+        DeviceId::new(wire.device_id.get())
+    }
+
+    /// Whether the driver marks the device as quarantined in both places that say so.
+    #[inline]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.is_quarantined && self.state == State::Quarantined
+    }
+
     /// Writes the 40 bytes of a record, with zero padding.
     pub fn encode(&self) -> [u8; RECORD_BYTES] {
         zerocopy::transmute!(Wire {

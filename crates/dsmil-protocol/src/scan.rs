@@ -30,13 +30,14 @@ pub struct Scan {
 struct Gathered {
     /// Room for all 108 is taken at the start, whatever the driver will claim.
     records: Vec<DeviceRecord>,
-    /// One bit an id.
-    seen: u128,
+    /// Whether the id with this ordinal came. Bytes and not bits: a store is cheaper than a shift of
+    /// 128 bits.
+    seen: [bool; DEVICE_COUNT],
 }
 
 impl Gathered {
     fn new() -> Self {
-        Self { records: Vec::with_capacity(DEVICE_COUNT), seen: 0 }
+        Self { records: Vec::with_capacity(DEVICE_COUNT), seen: [false; DEVICE_COUNT] }
     }
 
     #[inline]
@@ -44,22 +45,33 @@ impl Gathered {
         self.records.len() * RECORD_BYTES
     }
 
+    /// Takes all of these records or none. Judging every one before any is decoded keeps the registers
+    /// free in both loops, and leaves nothing to take back.
+    ///
+    /// # Errors
+    /// The position of the first record that is wrong, and what is wrong with it.
     #[inline]
-    fn add(&mut self, bytes: &[u8; RECORD_BYTES]) -> Result<(), Fault> {
-        let record = DeviceRecord::decode(bytes);
-        let id = record.id;
+    fn add(&mut self, records: &[[u8; RECORD_BYTES]]) -> Result<(), (usize, Fault)> {
+        for (position, record) in records.iter().enumerate() {
+            self.judge(record).map_err(|fault| (position, fault))?;
+        }
+        self.records.extend(records.iter().map(DeviceRecord::decode));
+        Ok(())
+    }
+
+    #[inline]
+    fn judge(&mut self, record: &[u8; RECORD_BYTES]) -> Result<(), Fault> {
+        let id = DeviceRecord::id_of(record);
         let Some(ordinal) = id.ordinal() else {
             return Err(Fault::IdOutOfRange { id });
         };
-        let bit = 1u128 << ordinal;
-        if self.seen & bit != 0 {
+        if self.seen[ordinal] {
             return Err(Fault::DuplicateId { id });
         }
-        if id.is_permanent() && !(record.is_quarantined && record.state == crate::State::Quarantined) {
+        if id.is_permanent() && !DeviceRecord::decode(record).is_marked() {
             return Err(Fault::QuarantinedMarkedSafe { id });
         }
-        self.seen |= bit;
-        self.records.push(record);
+        self.seen[ordinal] = true;
         Ok(())
     }
 }
@@ -126,21 +138,21 @@ impl ScanTransfer {
         let (session, total) = (header.session_id.get(), header.total_chunks.get());
         self.sequence.check(session, total, header.chunk_index.get())?;
         let devices = header.devices_in_chunk.get();
-        if devices > RECORDS_PER_CHUNK {
+        // The body has room for five records: what it can't have is what it mustn't.
+        let Some(records) = body.as_chunks::<RECORD_BYTES>().0.get(..devices as usize) else {
             return Err(Fault::DevicesInChunkTooLarge { claimed: devices });
-        }
+        };
         let expected = CHUNK_HEADER_BYTES as u32 + devices * RECORD_BYTES as u32;
         if header.chunk_size.get() != expected {
             return Err(Fault::ChunkSizeMismatch { claimed: header.chunk_size.get(), expected });
         }
-        let (records, _) = body.as_chunks::<RECORD_BYTES>();
-        for record in records.iter().take(devices as usize) {
-            self.gathered.add(record)?;
-        }
+        self.gathered.add(records).map_err(|(_, fault)| fault)?;
         self.sequence.advance(session, total);
         Ok(if self.sequence.is_done() { Progress::Done } else { Progress::More })
     }
 }
+
+const _: () = assert!((CHUNK_BYTES - CHUNK_HEADER_BYTES) / RECORD_BYTES == RECORDS_PER_CHUNK as usize);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -163,14 +175,10 @@ pub fn decode_discovery(bytes: &[u8; DISCOVERY_BYTES]) -> Result<Scan, TransferE
         unreachable!("a discovery header is 24 bytes and a result 4344")
     };
     let claimed = header.total_devices_found.get();
-    if claimed as usize > DEVICE_COUNT {
+    let Some(records) = body.as_chunks::<RECORD_BYTES>().0.get(..claimed as usize) else {
         return Err(at(Fault::DeviceCountTooLarge { claimed }, 0));
-    }
-    let (records, _) = body.as_chunks::<RECORD_BYTES>();
-    for record in records.iter().take(claimed as usize) {
-        let bytes_done = gathered.bytes();
-        gathered.add(record).map_err(|fault| at(fault, bytes_done))?;
-    }
+    };
+    gathered.add(records).map_err(|(position, fault)| at(fault, position * RECORD_BYTES))?;
     Ok(Scan { records: gathered.records })
 }
 
