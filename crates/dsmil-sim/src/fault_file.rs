@@ -88,7 +88,10 @@ impl Entry {
     }
 
     fn rule(mut self) -> Result<FaultRule, Wrong> {
-        let on = self.need("on", "a request's name, such as \"SCAN_CHUNK\", or \"any\"", request)?;
+        let on = match self.need("on", "a request's name, such as \"SCAN_CHUNK\", or \"any\"", request)? {
+            On::Any => None,
+            On::Only(request) => Some(request),
+        };
         let id = self.take("id", "a device id", id)?;
         let skip = self.take("skip", "a count", count)?.unwrap_or(0);
         let times = self.take("times", "a count", count)?;
@@ -159,11 +162,16 @@ impl Entry {
     }
 }
 
-/// `None` inside is "any".
-fn request(value: &Value) -> Option<Option<RequestCode>> {
+/// What `on` says.
+enum On {
+    Any,
+    Only(RequestCode),
+}
+
+fn request(value: &Value) -> Option<On> {
     match value.as_str()? {
-        "any" => Some(None),
-        name => RequestCode::ALL.into_iter().find(|request| request.name() == name).map(Some),
+        "any" => Some(On::Any),
+        name => RequestCode::ALL.into_iter().find(|request| request.name() == name).map(On::Only),
     }
 }
 

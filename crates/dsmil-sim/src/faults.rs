@@ -208,16 +208,26 @@ struct Armed {
     matched: u64,
 }
 
+/// Which chunk is given out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pick {
+    #[default]
+    Due,
+    Before,
+    Next,
+}
+
 /// What the faults make of one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan<'a> {
     pub(crate) delay: Duration,
     /// The request is not carried out.
     pub(crate) refuse: Option<Errno>,
+    /// And nothing after it either.
     pub(crate) vanish: bool,
+    /// The request is carried out, and the answer lost.
     pub(crate) lose: bool,
-    pub(crate) repeat: bool,
-    pub(crate) reorder: bool,
+    pub(crate) pick: Pick,
     pub(crate) foreign: Option<(Option<DeviceId>, u32)>,
     /// The rules that change the answer, in their order.
     pub(crate) edits: Vec<&'a FaultRule>,
@@ -278,9 +288,9 @@ impl<'a> Plan<'a> {
     fn take(&mut self, rule: &'a FaultRule) {
         match &rule.action {
             Action::Drop => self.lose = true,
-            Action::Delay(delay) => self.delay += *delay,
-            Action::Repeat => self.repeat = true,
-            Action::Reorder => self.reorder = true,
+            Action::Delay(delay) => self.delay = self.delay.saturating_add(*delay),
+            Action::Repeat => self.pick = Pick::Before,
+            Action::Reorder => self.pick = Pick::Next,
             Action::Fail(errno) => self.refuse = Some(*errno),
             Action::Interrupt => self.refuse = Some(Errno::EINTR),
             Action::Vanish(errno) => {

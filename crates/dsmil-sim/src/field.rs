@@ -9,47 +9,70 @@ pub(crate) struct Place {
     pub(crate) bytes: usize,
 }
 
-const fn at(offset: usize, bytes: usize) -> Option<Place> {
-    Some(Place { offset, bytes })
+type Fields = &'static [(&'static str, usize, usize)];
+
+/// The fields of an answer's head, as name, offset and bytes.
+const fn heads(request: RequestCode) -> Fields {
+    match request {
+        RequestCode::GetVersion => &[("version", 0, 4)],
+        RequestCode::GetThermal => &[("celsius", 0, 4)],
+        RequestCode::GetStatus => &[
+            ("kernel_module_loaded", 0, 1),
+            ("thermal_safe", 1, 1),
+            ("current_temp_celsius", 4, 4),
+            ("safe_device_count", 8, 4),
+            ("quarantined_count", 12, 4),
+            ("last_scan_timestamp", 16, 8),
+        ],
+        RequestCode::ScanDevices => &[
+            ("total_devices_found", 0, 4),
+            ("safe_devices_found", 4, 4),
+            ("quarantined_devices_found", 8, 4),
+            ("last_scan_timestamp", 16, 8),
+        ],
+        RequestCode::ScanChunk => &[
+            ("chunk_index", 0, 4),
+            ("total_chunks", 4, 4),
+            ("devices_in_chunk", 8, 4),
+            ("chunk_size", 12, 4),
+            ("session_id", 16, 8),
+        ],
+        RequestCode::ReadChunk => &[
+            ("token", 0, 2),
+            ("chunk_index", 2, 2),
+            ("total_chunks", 4, 4),
+            ("data_offset", 8, 4),
+            ("chunk_size", 12, 4),
+            ("session_id", 16, 8),
+        ],
+        _ => &[],
+    }
+}
+
+/// The fields of a device record, in the same way.
+const RECORD: Fields = &[
+    ("id", 0, 2),
+    ("device_id", 0, 2),
+    ("state", 4, 4),
+    ("access", 8, 4),
+    ("is_quarantined", 12, 1),
+    ("last_response", 16, 4),
+    ("timestamp", 24, 8),
+    ("thermal_celsius", 32, 4),
+];
+
+fn find(fields: Fields, name: &str) -> Option<Place> {
+    fields.iter().find(|field| field.0 == name).map(|&(_, offset, bytes)| Place { offset, bytes })
 }
 
 /// Where a field of the answer's head lies; `None` where this answer has none of that name.
 pub(crate) fn head(request: RequestCode, name: &str) -> Option<Place> {
-    match (request, name) {
-        (RequestCode::ScanChunk, "chunk_index") | (RequestCode::GetVersion, "version") | (RequestCode::GetThermal, "celsius") => {
-            at(0, 4)
-        }
-        (RequestCode::ScanChunk | RequestCode::ReadChunk, "total_chunks") => at(4, 4),
-        (RequestCode::ScanChunk, "devices_in_chunk") | (RequestCode::ReadChunk, "data_offset") => at(8, 4),
-        (RequestCode::ScanChunk | RequestCode::ReadChunk, "chunk_size") => at(12, 4),
-        (RequestCode::ScanChunk | RequestCode::ReadChunk, "session_id") => at(16, 8),
-        (RequestCode::ReadChunk, "token") => at(0, 2),
-        (RequestCode::ReadChunk, "chunk_index") => at(2, 2),
-        (RequestCode::ScanDevices, "total_devices_found") => at(0, 4),
-        (RequestCode::ScanDevices, "safe_devices_found") => at(4, 4),
-        (RequestCode::ScanDevices, "quarantined_devices_found") => at(8, 4),
-        (RequestCode::ScanDevices | RequestCode::GetStatus, "last_scan_timestamp") => at(16, 8),
-        (RequestCode::GetStatus, "kernel_module_loaded") => at(0, 1),
-        (RequestCode::GetStatus, "thermal_safe") => at(1, 1),
-        (RequestCode::GetStatus, "current_temp_celsius") => at(4, 4),
-        (RequestCode::GetStatus, "safe_device_count") => at(8, 4),
-        (RequestCode::GetStatus, "quarantined_count") => at(12, 4),
-        _ => None,
-    }
+    find(heads(request), name)
 }
 
 /// Where a field lies in a device record.
 pub(crate) fn record(name: &str) -> Option<Place> {
-    match name {
-        "id" | "device_id" => at(0, 2),
-        "state" => at(4, 4),
-        "access" => at(8, 4),
-        "is_quarantined" => at(12, 1),
-        "last_response" => at(16, 4),
-        "timestamp" => at(24, 8),
-        "thermal_celsius" => at(32, 4),
-        _ => None,
-    }
+    find(RECORD, name)
 }
 
 /// Where the records of an answer begin, and how many there is room for.

@@ -6,7 +6,7 @@
 //! requests at the same times give the same answers. [`Counters`] hold what was asked of it.
 //!
 //! With the feature `serve`, `Server` mounts a directory in which the model is a file on which any
-//! program's `ioctl(2)` works.
+//! program's `ioctl(2)` works, beside its counters and its faults.
 //!
 //! What is simulated, and what is real: the request codes, layouts, errors and sessions are those of the
 //! specification; the devices' data, temperatures and responses are made up from a seed.
@@ -21,6 +21,8 @@ mod fault_file;
 pub mod faults;
 mod field;
 mod model;
+#[cfg(feature = "serve")]
+mod serve;
 mod session;
 
 pub use config::{Config, DATA_BYTES};
@@ -29,3 +31,5 @@ pub use device::{COOLEST, THERMAL_LIMIT, WARMEST, device_data};
 pub use error::SimError;
 pub use faults::{Action, FaultRule, Faults};
 pub use model::{Answer, Model};
+#[cfg(feature = "serve")]
+pub use serve::{COUNTERS_FILE, DEVICE_FILE, DEVICE_MODE, FAULTS_FILE, Server, serve_until_signal};

@@ -9,7 +9,7 @@ use dsmil_protocol::{
 use nix::errno::Errno;
 
 use crate::device;
-use crate::faults::{Arsenal, Plan, Request};
+use crate::faults::{Arsenal, Pick, Plan, Request};
 use crate::session::{Cursor, ReadSession, ScanSession};
 use crate::{Config, Counters, Faults, THERMAL_LIMIT};
 
@@ -375,18 +375,14 @@ impl Model {
 
     /// READ_START asks nobody whether the device is quarantined (quirk 1).
     fn read_start(&mut self, argument: &[u8]) -> Result<(), Errno> {
-        match id_of_start(argument).filter(|id| id.is_served()) {
-            Some(id) => {
-                self.start_read(id);
-                Ok(())
+        let Some(id) = id_of_start(argument).filter(|id| id.is_served()) else {
+            if let Some(read) = &mut self.read {
+                read.emptied = true;
             }
-            None => {
-                if let Some(read) = &mut self.read {
-                    read.emptied = true;
-                }
-                Err(Errno::EINVAL)
-            }
-        }
+            return Err(Errno::EINVAL);
+        };
+        self.start_read(id);
+        Ok(())
     }
 
     fn start_read(&mut self, token: DeviceId) {
@@ -422,12 +418,10 @@ impl Model {
 
 /// The chunk that is given out, as the faults will have it.
 const fn pick(cursor: &mut Cursor, plan: &Plan<'_>) -> Option<u32> {
-    if plan.repeat && cursor.can_repeat() {
-        cursor.repeat()
-    } else if plan.reorder {
-        cursor.take_swapped()
-    } else {
-        cursor.take()
+    match plan.pick {
+        Pick::Before if cursor.can_repeat() => cursor.repeat(),
+        Pick::Next => cursor.take_swapped(),
+        Pick::Due | Pick::Before => cursor.take(),
     }
 }
 

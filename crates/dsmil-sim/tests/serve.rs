@@ -1,0 +1,1 @@
+//! The served device, met from outside.
