@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dsmil_protocol::{DEVICE_COUNT, DeviceId};
+use dsmil_protocol::{DEVICE_COUNT, DeviceId, PERMANENT};
 
 use crate::{Denied, Grounds, Isolation, Policy, PolicyError, Rule};
 
@@ -60,13 +60,30 @@ impl Cleared {
     }
 }
 
+/// Whether a served device, by its ordinal, is none of the seven. Made by the compiler and kept in
+/// memory that can't be written.
+static NOT_PERMANENT: [bool; DEVICE_COUNT] = {
+    let mut all = [true; DEVICE_COUNT];
+    let mut i = 0;
+    while i < PERMANENT.len() {
+        if let Some(ordinal) = PERMANENT[i].id.ordinal() {
+            all[ordinal] = false;
+        }
+        i += 1;
+    }
+    all
+};
+
 /// Who may be touched and who may not: the permanent seven, the rules of the policy, the isolations.
 #[derive(Clone, Debug)]
 pub struct Quarantine {
-    /// One bit a served device, set if it may be touched. Whatever is not set is denied: an empty mask
-    /// denies everything. Made when the rules change, so that the usual question costs one bit test.
-    /// As isolations end it denies more than the rules do, never less; then the rules are asked.
-    allowed: [u64; 2],
+    /// Whether each served device may be touched: the mask. One of `false` denies everything. Made when
+    /// the rules change, so that the usual question costs one look-up. As isolations end it denies more
+    /// than the rules do, never less; then the rules are asked.
+    allowed: [bool; DEVICE_COUNT],
+    /// The time that the mask was made for. At any earlier one an isolation may be in force that had
+    /// ended by then: a clock that was set back makes the mask void.
+    mask_from_ms: u64,
     rules: Vec<Rule>,
     isolations: Vec<Isolation>,
     unusable: Option<PolicyError>,
@@ -81,7 +98,8 @@ impl Default for Quarantine {
 impl Quarantine {
     /// The permanent seven, and what the driver does not serve; nothing else.
     pub fn new() -> Self {
-        let mut new = Self { allowed: [0; 2], rules: Vec::new(), isolations: Vec::new(), unusable: None };
+        let mut new =
+            Self { allowed: [false; DEVICE_COUNT], mask_from_ms: 0, rules: Vec::new(), isolations: Vec::new(), unusable: None };
         new.make_mask(0);
         new
     }
@@ -114,7 +132,7 @@ impl Quarantine {
     /// [`Denied`], with the rule that denies.
     #[inline]
     pub fn clear(&self, id: DeviceId, operation: Operation, now_ms: u64) -> Result<Cleared, Box<Denied>> {
-        if self.mask_allows(id) && !id.is_permanent() {
+        if now_ms >= self.mask_from_ms && self.mask_allows(id) {
             return Ok(Cleared { id, operation });
         }
         self.clear_by_rules(id, operation, now_ms)
@@ -135,10 +153,12 @@ impl Quarantine {
         self.unusable.as_ref()
     }
 
+    /// The permanent ones are struck out anew at each question: whatever becomes of the mask, which is
+    /// ordinary memory, it can't free them.
     #[inline]
     fn mask_allows(&self, id: DeviceId) -> bool {
         let ordinal = usize::from(id.get().wrapping_sub(DeviceId::FIRST.get()));
-        ordinal < DEVICE_COUNT && (self.allowed[ordinal / 64] >> (ordinal % 64)) & 1 == 1
+        ordinal < DEVICE_COUNT && self.allowed[ordinal] & NOT_PERMANENT[ordinal]
     }
 
     /// The same question, put to the rules: says which one denies, and clears a device whose isolation
@@ -170,12 +190,26 @@ impl Quarantine {
     }
 
     fn make_mask(&mut self, now_ms: u64) {
-        let mut allowed = [0; 2];
-        for (ordinal, id) in DeviceId::served().enumerate() {
-            if self.grounds(id, now_ms).is_none() {
-                allowed[ordinal / 64] |= 1u64 << (ordinal % 64);
-            }
+        let mut allowed = [false; DEVICE_COUNT];
+        for (allowed, id) in allowed.iter_mut().zip(DeviceId::served()) {
+            *allowed = self.grounds(id, now_ms).is_none();
         }
         self.allowed = allowed;
+        self.mask_from_ms = now_ms;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_that_was_overwritten_frees_none_of_the_seven() {
+        let mut quarantine = Quarantine::new();
+        quarantine.allowed = [true; DEVICE_COUNT];
+        for permanent in PERMANENT {
+            let denied = quarantine.clear(permanent.id, Operation::Read, 0).map_err(|denied| denied.key());
+            assert_eq!(denied, Err(format!("permanent/{}", permanent.id)));
+        }
     }
 }

@@ -14,6 +14,7 @@ mod clear;
 mod denied;
 mod isolation;
 mod policy;
+mod policy_file;
 mod request;
 
 pub use clear::{Cleared, Operation, Quarantine};

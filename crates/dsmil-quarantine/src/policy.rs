@@ -3,8 +3,8 @@
 use std::fmt;
 
 use dsmil_protocol::DeviceId;
-use serde::Deserialize;
-use toml::Spanned;
+
+use crate::policy_file;
 
 /// A policy, read and checked.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -64,40 +64,28 @@ impl fmt::Display for PolicyError {
     }
 }
 
-const SHAPE: &str = "write version = 1 and then, for each rule, [[deny]] with id = 0x8031 or first and last, and a reason";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: Spanned<i64>,
-    #[serde(default)]
-    deny: Vec<Spanned<Deny>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Deny {
-    id: Option<Spanned<i64>>,
-    first: Option<Spanned<i64>>,
-    last: Option<Spanned<i64>>,
-    reason: Spanned<String>,
-}
-
 impl Policy {
+    /// The longest text that is read, in bytes: 1 MiB. A policy has at most some hundred rules; what is
+    /// longer is no policy, and nobody should wait for it to be read.
+    pub const MAX_BYTES: usize = 1 << 20;
+
     /// Reads a policy; `file` is its name for messages.
+    ///
+    /// An empty text is no policy: a file that was cut short must not pass for one that forbids
+    /// nothing. A policy without rules is written `version = 1`.
     ///
     /// # Errors
     /// [`PolicyError`] for anything that is not exactly a policy: an unknown key too, so that a file
     /// that tries to *allow* something is refused and not half understood.
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
-        let reader = Reader { text, file };
-        let parsed: File = toml::from_str(text).map_err(|error| reader.malformed(&error))?;
-        if *parsed.version.get_ref() != 1 {
-            let what = format!("version {} is not known", parsed.version.get_ref());
-            return Err(reader.fault(parsed.version.span().start, "version", what, "this library reads version 1"));
-        }
-        let rules = parsed.deny.into_iter().enumerate().map(|(index, deny)| reader.rule(index, deny));
-        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+        policy_file::read(text, file).map(|rules| Self { rules })
+    }
+
+    /// The JSON Schema (draft 2020-12) of the policy file, for editors and checkers. It says the form
+    /// only: that a range has its lower id first is for [`Policy::parse`] to find.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> serde_json::Value {
+        policy_file::schema()
     }
 
     /// The rules, in the order of the file.
@@ -107,73 +95,5 @@ impl Policy {
 
     pub(crate) fn into_rules(self) -> Vec<Rule> {
         self.rules
-    }
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    file: &'a str,
-}
-
-impl Reader<'_> {
-    fn rule(&self, index: usize, deny: Spanned<Deny>) -> Result<Rule, PolicyError> {
-        let at = deny.span().start;
-        let deny = deny.into_inner();
-        let (first, last) = match (deny.id, deny.first, deny.last) {
-            (Some(id), None, None) => {
-                let id = self.id("id", index, &id)?;
-                (id, id)
-            }
-            (None, Some(first), Some(last)) => (self.id("first", index, &first)?, self.id("last", index, &last)?),
-            _ => {
-                let what = "a rule names either id, or first and last".to_owned();
-                return Err(self.fault(at, &format!("deny[{index}]"), what, SHAPE));
-            }
-        };
-        if first > last {
-            let what = format!("the range {first} to {last} is empty");
-            return Err(self.fault(at, &format!("deny[{index}]"), what, "put the lower id first"));
-        }
-        let reason = deny.reason.get_ref().trim();
-        if reason.is_empty() {
-            let key = format!("deny[{index}].reason");
-            return Err(self.fault(deny.reason.span().start, &key, "the reason is empty".to_owned(), "say why the id is denied"));
-        }
-        Ok(Rule { file: self.file.to_owned(), line: self.position(at).0, index, first, last, reason: reason.to_owned() })
-    }
-
-    fn id(&self, key: &str, index: usize, value: &Spanned<i64>) -> Result<DeviceId, PolicyError> {
-        u16::try_from(*value.get_ref()).map(DeviceId::new).map_err(|_| {
-            let what = format!("{} is not a device id", value.get_ref());
-            self.fault(value.span().start, &format!("deny[{index}].{key}"), what, "an id is a number from 0 to 0xFFFF")
-        })
-    }
-
-    fn malformed(&self, error: &toml::de::Error) -> PolicyError {
-        PolicyError {
-            file: self.file.to_owned(),
-            position: error.span().map(|span| self.position(span.start)),
-            key: None,
-            what: error.message().to_owned(),
-            remedy: format!("a policy can only add to the quarantine: {SHAPE}"),
-        }
-    }
-
-    fn fault(&self, at: usize, key: &str, what: String, remedy: &str) -> PolicyError {
-        PolicyError {
-            file: self.file.to_owned(),
-            position: Some(self.position(at)),
-            key: Some(key.to_owned()),
-            what,
-            remedy: remedy.to_owned(),
-        }
-    }
-
-    /// Line and column, from 1, of a byte offset.
-    fn position(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = before.split(|byte| *byte == b'\n').count();
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        (line, column)
     }
 }

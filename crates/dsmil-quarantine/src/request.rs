@@ -69,4 +69,30 @@ impl Request {
     pub const fn id(&self) -> Option<DeviceId> {
         self.id
     }
+
+    /// Writes into `argument` what goes in with this request: the device's id, and zeros behind it. A
+    /// request that only brings something back leaves the buffer as it is.
+    ///
+    /// It is called right before each try, so that nothing which a driver wrote into the buffer in an
+    /// earlier one, another id above all, can go in again.
+    #[inline]
+    pub fn fill(&self, argument: &mut [u8]) {
+        let Some(id) = self.id else { return };
+        match self.code {
+            RequestCode::ReadDevice => {
+                argument.fill(0);
+                copy_to_front(argument, &id.get().to_ne_bytes());
+            }
+            RequestCode::ReadStart => copy_to_front(argument, &u32::from(id.get()).to_ne_bytes()),
+            _ => {}
+        }
+    }
+}
+
+/// Copies as much as fits.
+#[inline]
+fn copy_to_front(argument: &mut [u8], bytes: &[u8]) {
+    for (to, from) in argument.iter_mut().zip(bytes) {
+        *to = *from;
+    }
 }

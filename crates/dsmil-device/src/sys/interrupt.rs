@@ -1,0 +1,262 @@
+//! Getting a thread out of a call that is stuck in the kernel.
+//!
+//! One watcher thread looks, every few milliseconds while calls are being made, whether any call is
+//! past its deadline, and sends the thread that makes it SIGURG, whose handler does nothing: a call
+//! that can be interrupted ends with EINTR. The ordinary call pays two atomic stores. SIGURG is taken
+//! since its default is to be ignored: should somebody remove the handler, nothing dies of it.
+//!
+//! Everything here is atomics and no lock, so that a `fork` at any moment leaves nothing locked.
+
+use std::cell::Cell;
+use std::hint::spin_loop;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// How many threads can have a watched call at once. Others make theirs unwatched.
+const SLOTS: usize = 1024;
+/// How often the watcher looks, and so how late an interruption may come.
+const TICK: Duration = Duration::from_millis(5);
+/// After so many ticks without a call the watcher goes to sleep.
+const IDLE_TICKS: u32 = 200;
+/// In a slot: no call is being made.
+const IDLE: u64 = 0;
+/// In a slot: the call is past its deadline and has been sent the signal.
+const FIRED: u64 = u64::MAX;
+
+struct Slot {
+    /// The thread; 0 where the slot is free.
+    thread: AtomicI32,
+    /// [`IDLE`], [`FIRED`], or the deadline in nanoseconds since [`epoch`].
+    call: AtomicU64,
+    /// The watcher is between deciding to signal and having done so.
+    signalling: AtomicBool,
+}
+
+static TABLE: [Slot; SLOTS] =
+    [const { Slot { thread: AtomicI32::new(0), call: AtomicU64::new(IDLE), signalling: AtomicBool::new(false) } }; SLOTS];
+
+/// The watcher's thread handle and the process that it runs in.
+static WATCHER: OnceLock<Watcher> = OnceLock::new();
+
+struct Watcher {
+    /// The process mark of the process in which the watcher runs; 0 while it is being started.
+    process: AtomicU32,
+    awake: AtomicU32,
+}
+
+thread_local! {
+    static MINE: Claim = const { Claim { index: Cell::new(None), process: Cell::new(0) } };
+}
+
+/// A thread's hold on its slot, given back when the thread ends.
+struct Claim {
+    index: Cell<Option<usize>>,
+    process: Cell<u32>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(index) = self.index.get()
+            && super::process_mark() == Ok(self.process.get())
+        {
+            disarm(&TABLE[index]);
+            TABLE[index].thread.store(0, Ordering::SeqCst);
+        }
+    }
+}
+
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    // A nanosecond in the past, so that no deadline is ever 0.
+    *EPOCH.get_or_init(|| Instant::now().checked_sub(Duration::from_nanos(1)).unwrap_or_else(Instant::now))
+}
+
+/// A call that is being watched. While it lives, the watcher interrupts this thread once the deadline
+/// has passed, again and again until it is dropped.
+pub(crate) struct Deadline {
+    slot: Option<&'static Slot>,
+}
+
+impl Deadline {
+    /// Watches the calls that this thread makes until the value is dropped.
+    pub(crate) fn watch(deadline: Instant) -> Self {
+        let Some(slot) = claimed_slot() else {
+            return Self { slot: None };
+        };
+        let nanos = deadline.saturating_duration_since(epoch()).as_nanos();
+        slot.call.store(u64::try_from(nanos).unwrap_or(FIRED - 1).clamp(1, FIRED - 1), Ordering::SeqCst);
+        wake_watcher();
+        Self { slot: Some(slot) }
+    }
+
+    /// Ends the watch and tells whether the deadline passed and the signal was sent.
+    pub(crate) fn end(mut self) -> bool {
+        self.slot.take().is_some_and(disarm)
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            disarm(slot);
+        }
+    }
+}
+
+fn disarm(slot: &Slot) -> bool {
+    if slot.call.swap(IDLE, Ordering::SeqCst) != FIRED {
+        return false;
+    }
+    // The signal must have arrived before the caller goes on: none may hit a call of the caller's own.
+    while slot.signalling.load(Ordering::SeqCst) {
+        spin_loop();
+    }
+    // It is pending on this thread by now; the return from any system call delivers it.
+    thread::yield_now();
+    true
+}
+
+fn claimed_slot() -> Option<&'static Slot> {
+    let process = super::process_mark().ok()?;
+    MINE.try_with(|mine| {
+        if mine.process.get() != process {
+            start_watcher(process);
+            let thread = nix::unistd::gettid().as_raw();
+            let free = |slot: &&Slot| slot.thread.compare_exchange(0, thread, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+            mine.index.set(TABLE.iter().enumerate().find(|(_, slot)| free(slot)).map(|(index, _)| index));
+            mine.process.set(process);
+            let mut urgent = SigSet::empty();
+            urgent.add(Signal::SIGURG);
+            let _ = urgent.thread_unblock();
+        }
+        mine.index.get()
+    })
+    .ok()
+    .flatten()
+    .map(|index| &TABLE[index])
+}
+
+/// Starts the watcher, once in a process: a child of `fork` has none and inherits the table of its
+/// parent, whose threads it has not.
+fn start_watcher(process: u32) {
+    let watcher = WATCHER.get_or_init(|| Watcher { process: AtomicU32::new(0), awake: AtomicU32::new(0) });
+    let before = watcher.process.load(Ordering::SeqCst);
+    if before == process || watcher.process.compare_exchange(before, process, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        return;
+    }
+    for slot in &TABLE {
+        slot.call.store(IDLE, Ordering::SeqCst);
+        slot.signalling.store(false, Ordering::SeqCst);
+        slot.thread.store(0, Ordering::SeqCst);
+    }
+    watcher.awake.store(0, Ordering::SeqCst);
+    if install_handler() {
+        // Without a thread the calls are unwatched, which is slower to notice but never wrong.
+        let _ = thread::Builder::new().name("dsmil-deadline".into()).spawn(move || watch(watcher, process));
+    }
+}
+
+/// A handler that does nothing, installed without SA_RESTART so that the call ends. A handler that the
+/// program has of its own is left alone: then calls are not interrupted.
+fn install_handler() -> bool {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let ours = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing at all, which is safe at any point of any thread.
+    let Ok(old) = (unsafe { sigaction(Signal::SIGURG, &ours) }) else {
+        return false;
+    };
+    let is_free = match old.handler() {
+        SigHandler::SigDfl | SigHandler::SigIgn => true,
+        // Installed by this very function, in the process that this one is a child of.
+        SigHandler::Handler(handler) => std::ptr::fn_addr_eq(handler, nothing as extern "C" fn(libc::c_int)),
+        SigHandler::SigAction(_) => false,
+    };
+    if is_free {
+        return true;
+    }
+    // SAFETY: puts back what the program had installed itself.
+    let _ = unsafe { sigaction(Signal::SIGURG, &old) };
+    false
+}
+
+fn wake_watcher() {
+    if let Some(watcher) = WATCHER.get()
+        && watcher.awake.load(Ordering::SeqCst) == 0
+    {
+        watcher.awake.store(1, Ordering::SeqCst);
+        futex(&watcher.awake, libc::FUTEX_WAKE, 1);
+    }
+}
+
+fn watch(watcher: &Watcher, process: u32) {
+    // This thread must not be the one that takes the program's signals.
+    let _ = SigSet::all().thread_block();
+    let mut idle_ticks = 0;
+    while watcher.process.load(Ordering::SeqCst) == process {
+        if look() {
+            idle_ticks = 0;
+        } else {
+            idle_ticks += 1;
+        }
+        if idle_ticks < IDLE_TICKS {
+            thread::sleep(TICK);
+            continue;
+        }
+        watcher.awake.store(0, Ordering::SeqCst);
+        // A call that began before the store above did not wake us: look once more.
+        if !look() {
+            futex(&watcher.awake, libc::FUTEX_WAIT, 0);
+        }
+        watcher.awake.store(1, Ordering::SeqCst);
+        idle_ticks = 0;
+    }
+}
+
+/// Signals every thread whose call is late; tells whether any call is being made.
+fn look() -> bool {
+    let now = u64::try_from(epoch().elapsed().as_nanos()).unwrap_or(FIRED - 1);
+    let mut busy = false;
+    for slot in &TABLE {
+        let call = slot.call.load(Ordering::SeqCst);
+        if call == IDLE {
+            continue;
+        }
+        busy = true;
+        if call != FIRED && call > now {
+            continue;
+        }
+        slot.signalling.store(true, Ordering::SeqCst);
+        // Only if it is still the same call: `disarm` waits while `signalling` is set.
+        if slot.call.compare_exchange(call, FIRED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            signal(slot.thread.load(Ordering::SeqCst));
+        }
+        slot.signalling.store(false, Ordering::SeqCst);
+    }
+    busy
+}
+
+fn signal(thread: i32) {
+    if thread > 0 {
+        // SAFETY: takes three numbers; a thread that is gone yields ESRCH.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGURG) };
+    }
+}
+
+fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
+    // SAFETY: the word lives for the whole program; WAIT returns when it differs from `value` or on a
+    // wake, WAKE only looks at its address. The null is "no time-out".
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            operation | libc::FUTEX_PRIVATE_FLAG,
+            value,
+            std::ptr::null::<libc::timespec>(),
+        )
+    };
+}
