@@ -1,0 +1,5 @@
+use dsmil_quarantine::Cleared;
+
+fn main() {
+    let _: Cleared = Default::default();
+}
