@@ -10,7 +10,7 @@ use crate::RunDir;
 
 /// Opens the log of a run directory.
 pub(crate) fn open(run: &RunDir) -> Result<Log, AuditError> {
-    Log::open(&run.audit_path(), options(run.path()))
+    Log::open(run.audit_path(), options(run.path()))
 }
 
 /// One record about something that is over.

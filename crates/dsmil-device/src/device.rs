@@ -118,7 +118,7 @@ impl Device {
         match self.version() {
             Ok(_) | Err(Error::DryRun { .. }) => Ok(()),
             Err(Error::Unsupported { .. }) => {
-                Err(backend::not_a_device(self.name.as_ref(), "it doesn't know the driver's requests".into()))
+                Err(backend::not_a_device(self.name.as_ref(), "it doesn't know the driver's requests"))
             }
             Err(error) => Err(error),
         }

@@ -234,6 +234,48 @@ fn progress(chunk: Option<u32>, bytes_done: usize) -> String {
 }
 
 impl Error {
+    /// The error's stable name, the same in every language; the conformance cases use it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "denied",
+            Self::Stopped(_) => "stopped",
+            Self::DryRun { .. } => "dry-run",
+            Self::Deadline { .. } => "deadline",
+            Self::Busy { .. } => "busy",
+            Self::Contended { .. } => "contended",
+            Self::Protocol { .. } => "protocol",
+            Self::Record { .. } => "record",
+            Self::Request { .. } => "request",
+            Self::Vanished { .. } => "vanished",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Open { kind, .. } => match kind {
+                OpenFailure::Missing => "open-missing",
+                OpenFailure::Refused => "open-refused",
+                OpenFailure::NotADevice => "not-a-device",
+                OpenFailure::NotInitialised => "not-initialised",
+                OpenFailure::Other(_) => "open-failed",
+            },
+            Self::Spec { .. } => "spec",
+            Self::Argument { .. } => "argument",
+            Self::RunDirectory { .. } => "run-directory",
+            Self::Forked { .. } => "forked",
+            Self::Closed => "closed",
+            Self::Trace { .. } => "trace",
+            Self::Audit(_) => "audit",
+            Self::Isolations { .. } => "isolations",
+        }
+    }
+
+    /// The named fault of the driver's answer, if that is what went wrong.
+    pub const fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Protocol { source, .. } | Self::Contended { last: Interference::Session(source), .. } => Some(source.fault),
+            Self::Record { fault, .. } => Some(*fault),
+            _ => None,
+        }
+    }
+
     /// The errno that comes nearest, for interfaces that have nothing finer.
     pub fn errno(&self) -> Option<Errno> {
         Some(match self {

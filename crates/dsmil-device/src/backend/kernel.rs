@@ -39,7 +39,7 @@ impl KernelBackend {
         let after = file.metadata().map_err(|error| open_failure(path, &error))?;
         check_kind(path, &after)?;
         if after.is_file() && !fstatfs(&file).is_ok_and(|system| system.filesystem_type() == FUSE_SUPER_MAGIC) {
-            return Err(not_a_device(path, "it is an ordinary file".into()));
+            return Err(not_a_device(path, "it is an ordinary file"));
         }
         Ok(Self { file: Arc::new(file) })
     }
@@ -62,7 +62,7 @@ fn check_kind(path: &Path, state: &fs::Metadata) -> Result<(), Error> {
     if kind.is_char_device() {
         return match kernel_name(state.rdev()) {
             Some(name) if !name.starts_with("dsmil") => {
-                Err(not_a_device(path, format!("the kernel knows it as {name:?}, another driver's device")))
+                Err(not_a_device(path, &format!("the kernel knows it as {name:?}, another driver's device")))
             }
             _ => Ok(()),
         };
@@ -75,7 +75,7 @@ fn check_kind(path: &Path, state: &fs::Metadata) -> Result<(), Error> {
     } else {
         "it is no character device"
     };
-    Err(not_a_device(path, what.to_owned()))
+    Err(not_a_device(path, what))
 }
 
 /// What the kernel calls a character device; `None` if it doesn't say.
@@ -86,7 +86,7 @@ fn kernel_name(device: u64) -> Option<String> {
 }
 
 /// The path is something else.
-pub(crate) fn not_a_device(path: &Path, what: String) -> Error {
+pub(crate) fn not_a_device(path: &Path, what: &str) -> Error {
     Error::Open {
         path: path.to_owned(),
         kind: OpenFailure::NotADevice,
