@@ -26,7 +26,9 @@ pub struct Config {
     pub initialised: bool,
     /// Milliseconds that are added to every time, so that the device can have been up for long.
     pub boot_ms: u64,
-    lengths: BTreeMap<DeviceId, usize>,
+    /// Bytes of data of the devices that have other than 512; 1 to 4,928, and the nearest of the two is
+    /// taken for a number beyond. [`Config::set_data_length`] checks instead.
+    pub data_lengths: BTreeMap<DeviceId, usize>,
 }
 
 impl Default for Config {
@@ -39,7 +41,7 @@ impl Default for Config {
             lacks_chunked: false,
             initialised: true,
             boot_ms: 0,
-            lengths: BTreeMap::new(),
+            data_lengths: BTreeMap::new(),
         }
     }
 }
@@ -52,7 +54,7 @@ impl Config {
 
     /// How many bytes of data this device has.
     pub fn data_length(&self, id: DeviceId) -> usize {
-        self.lengths.get(&id).copied().unwrap_or(DATA_BYTES)
+        self.data_lengths.get(&id).map_or(DATA_BYTES, |bytes| (*bytes).clamp(1, MAX_READ_BYTES))
     }
 
     /// Gives a device data of another length, 1 to 4,928 bytes.
@@ -67,7 +69,7 @@ impl Config {
         if bytes == 0 || bytes > MAX_READ_BYTES {
             return refuse(format!("a device has 1 to {MAX_READ_BYTES} bytes of data"));
         }
-        self.lengths.insert(id, bytes);
+        self.data_lengths.insert(id, bytes);
         Ok(())
     }
 
