@@ -72,7 +72,7 @@ pub(crate) fn append<T>(
         batch.push(draft)?;
     }
     let composed = compose(&mut batch)?;
-    commit(dir, options, &live, head, batch, expired.after)?;
+    commit(dir, options, &live, &head, batch, expired.after)?;
 
     // Only now that it is on record: what the records say is done.
     if let Some(torn) = torn {
@@ -88,7 +88,7 @@ fn commit(
     dir: &Dir,
     options: &Options,
     mut live: &File,
-    head: Head,
+    head: &Head,
     batch: Batch<'_>,
     after: Option<Point>,
 ) -> Result<(), AuditError> {

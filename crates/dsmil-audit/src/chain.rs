@@ -154,7 +154,7 @@ impl Chain {
             return self.strays.push(cur);
         }
         if next_fits {
-            return self.out_of_place(cur);
+            return self.out_of_place(&cur);
         }
         if self.tip.hash.as_ref() == Some(&cur.prev) {
             // In the place of the expected record, and hanging on the one before: its number was changed.
@@ -174,15 +174,12 @@ impl Chain {
         if self.tip.blamed && confirmed != Some(false) {
             return self.accept(cur, false);
         }
-        match self.tip.place.clone().filter(|_| confirmed != Some(false)) {
-            Some(place) => {
-                self.changed(&place, self.tip.seq, "the next record hangs on another hash");
-                self.accept(cur, false);
-            }
-            None => {
-                self.changed(&cur.place, cur.seq, "it hangs on another record than the one before");
-                self.accept(cur, true);
-            }
+        if let Some(place) = self.tip.place.clone().filter(|_| confirmed != Some(false)) {
+            self.changed(&place, self.tip.seq, "the next record hangs on another hash");
+            self.accept(cur, false);
+        } else {
+            self.changed(&cur.place, cur.seq, "it hangs on another record than the one before");
+            self.accept(cur, true);
         }
     }
 
@@ -211,11 +208,11 @@ impl Chain {
             self.added(&place, cur.seq);
             return self.accept(cur, false);
         }
-        self.out_of_place(cur);
+        self.out_of_place(&cur);
     }
 
-    fn out_of_place(&mut self, cur: Sound) {
-        if self.close_gap(cur.seq) { self.reordered(&cur) } else { self.added(&cur.place, cur.seq) }
+    fn out_of_place(&mut self, cur: &Sound) {
+        if self.close_gap(cur.seq) { self.reordered(cur) } else { self.added(&cur.place, cur.seq) }
     }
 
     /// Whether what comes after hangs on this record; `None` when nothing after it can tell.

@@ -35,6 +35,7 @@ struct Snapshot {
 /// # Errors
 /// [`AuditError::NotALog`], [`AuditError::Busy`], [`AuditError::Io`]. Whatever is wrong with the contents is no error but a
 /// [`Finding`].
+#[allow(clippy::needless_pass_by_value)] // an anchor is made for the one call
 pub fn verify(dir: impl AsRef<Path>, expect: Option<Expect>) -> Result<Report, AuditError> {
     let dir = Dir::new(dir.as_ref());
     let mut attempts = 0;

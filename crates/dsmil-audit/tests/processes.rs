@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{clean, fill, found, quick};
-use dsmil_audit::{AuditError, Done, Durability, Entry, Log, Options, Outcome, tail, verify};
+use dsmil_audit::{AuditError, Done, Durability, Entry, Kind, Log, Options, Outcome, tail, verify};
 use tempfile::TempDir;
 
 const ROLE: &str = "DSMIL_AUDIT_TEST_ROLE";
@@ -41,7 +41,7 @@ fn plays_a_role() {
             let log = Log::open(dir, quick()).unwrap();
             let _pending = log.begin(Entry::new("isolate").target("0x8009")).unwrap();
             println!("READY");
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
         }
         "storm" => {
             let log = Log::open(dir, Options { max_bytes: 20_000, ..quick() }).unwrap();
@@ -115,8 +115,7 @@ fn kill_9_at_any_moment_leaves_a_log_that_goes_on() {
         running.kill().unwrap();
         running.wait().unwrap();
         let report = verify(dir.path(), None).unwrap();
-        use dsmil_audit::Kind::{Torn, Unsealed};
-        assert!(found(&report).iter().all(|f| matches!(f.0, Torn | Unsealed)), "{:#?}", report.findings);
+        assert!(found(&report).iter().all(|f| matches!(f.0, Kind::Torn | Kind::Unsealed)), "{:#?}", report.findings);
         fill(&Log::open(dir.path(), quick()).unwrap(), 1);
         assert_eq!(clean(dir.path()).unfinished, [] as [u64; 0]);
     }

@@ -92,7 +92,8 @@ fn a_torn_line_is_told_apart_and_kept_in_a_record() {
     let log = Log::open(dir.path(), quick()).unwrap();
     fill(&log, 3);
     let live = dir.path().join("audit.jsonl");
-    for torn in [&b"{\"seq\":4,\"time\":\"2026"[..], &[0, 0, 0xff, b'{'], &[b'x'; 40_000]] {
+    let long = vec![b'x'; 40_000];
+    for torn in [&b"{\"seq\":4,\"time\":\"2026"[..], &[0, 0, 0xff, b'{'], &long] {
         fs::OpenOptions::new().append(true).open(&live).unwrap().write_all(torn).unwrap();
         let report = verify(dir.path(), None).unwrap();
         assert_eq!(found(&report).iter().map(|f| f.0).collect::<Vec<_>>(), [Kind::Torn]);

@@ -62,6 +62,6 @@ pub fn clean(dir: &Path) -> Report {
 pub fn reseal(line: &str) -> String {
     use sha2::{Digest, Sha256};
     let body = &line[..line.rfind(",\"hash\":").unwrap()];
-    let hash: String = Sha256::digest(body.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    let hash = Sha256::digest(body.as_bytes()).iter().fold(String::new(), |hex, b| format!("{hex}{b:02x}"));
     format!("{body},\"hash\":\"{hash}\"}}")
 }
