@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use dsmil_protocol::{Direction, RequestCode};
 use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags,
-    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyOpen,
-    ReplyWrite, Request, TimeOrNow, WriteFlags,
+    KernelConfig, LockOwner, OpenAccMode, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
@@ -81,10 +81,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long the kernel may keep an answer: for ever where it can't change, not at all where it can.
-const fn lifetime(ino: INodeNo) -> Duration {
-    if ino.0 <= DEVICE.0 { Duration::from_hours(1) } else { Duration::ZERO }
-}
+/// How long the kernel may keep the names: they never change.
+const NAMES_LAST: Duration = Duration::from_hours(1);
+
+/// How long it may keep the attributes. Sizes change; and a server that was killed is found out by the
+/// first `stat` only if that isn't answered from memory.
+const ATTRIBUTES_LAST: Duration = Duration::ZERO;
 
 impl Files {
     pub(super) fn new(shared: Arc<Shared>, mode: u16) -> Self {
@@ -141,7 +143,7 @@ impl Files {
 
     fn reply_attributes(&self, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
         match self.attributes(ino, fh) {
-            Some(attributes) => reply.attr(&lifetime(ino), &attributes),
+            Some(attributes) => reply.attr(&ATTRIBUTES_LAST, &attributes),
             None => reply.error(Errno::ENOENT),
         }
     }
@@ -160,6 +162,10 @@ impl Files {
     }
 
     fn open_text(&self, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        // Root passes the mode, which says the same.
+        if ino == COUNTERS && (flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0) {
+            return reply.error(Errno::EACCES);
+        }
         let truncated = flags.0 & libc::O_TRUNC != 0;
         let bytes = if truncated { Vec::new() } else { self.text_of(ino) };
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
@@ -208,7 +214,7 @@ impl Filesystem for Files {
         let found = ENTRIES.iter().find(|entry| parent == ROOT && name == entry.1);
         match found.and_then(|entry| self.attributes(entry.0, None)) {
             Some(attributes) => {
-                reply.entry_with_ttls(&Duration::from_hours(1), &lifetime(attributes.ino), &attributes, Generation(0));
+                reply.entry_with_ttls(&NAMES_LAST, &ATTRIBUTES_LAST, &attributes, Generation(0));
             }
             None => reply.error(Errno::ENOENT),
         }
