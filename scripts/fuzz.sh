@@ -1,39 +1,44 @@
-#!/bin/sh
-# Fuzzes both transfer machines, each for the given number of seconds (60 by default).
-# cargo-fuzz needs sanitizer flags that a stable compiler takes only with RUSTC_BOOTSTRAP=1. Where that, or
-# cargo-fuzz itself, is missing, this says so and exits 0: the test suite runs the same harness on 1,000,000
-# inputs for each machine.
-set -eu
+#!/usr/bin/env bash
+# Fuzzes both transfer machines, each for the given number of seconds (60 by default): fuzz.sh [SECONDS]
+# cargo-fuzz needs sanitizer flags that a stable compiler takes only with RUSTC_BOOTSTRAP=1. Where that, or cargo-fuzz
+# itself, is missing, this says so and ends well: the test suite runs the same harness on 1,000,000 inputs a machine.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 seconds=${1:-60}
-case $seconds in
-    '' | *[!0-9]*) echo "usage: fuzz.sh [seconds for each target]" >&2; exit 2 ;;
-esac
-cd "$(dirname "$0")/.."
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || die "usage: fuzz.sh [SECONDS for each target]"
+targets=(scan_transfer read_transfer)
+use_rust
 
+# stand_in REASON: ends the script.
 stand_in() {
-    echo "fuzz: not run: $1"
-    echo "fuzz: 'cargo test -p dsmil-protocol --test fuzz_harness' stands in: the same harness, 1,000,000 inputs for each machine"
+    say "fuzz: NOT RUN: $1"
+    say "fuzz: 'cargo test -p dsmil-protocol --test fuzz_harness' stands in: the same harness, 1,000,000 inputs a machine"
     exit 0
 }
 
-cargo fuzz --version >/dev/null 2>&1 || stand_in "cargo-fuzz is not installed (cargo install cargo-fuzz --version 0.13.2 --locked)"
+cargo fuzz --version >/dev/null 2>&1 || stand_in "cargo-fuzz is not installed: cargo install cargo-fuzz --version 0.13.2 --locked"
+
+# A target that the ordinary compiler refuses is a fault of ours and not of the toolchain.
+cargo check --quiet --locked --manifest-path fuzz/Cargo.toml
+
 export RUSTC_BOOTSTRAP=1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# A target that doesn't compile under the ordinary compiler is a fault of ours and not of the toolchain.
-cargo check --quiet --locked --manifest-path fuzz/Cargo.toml
-for target in scan_transfer read_transfer; do
-    cargo fuzz build "$target" >"$log" 2>&1 || { tail -n 20 "$log"; stand_in "this toolchain can't build with the address sanitizer"; }
+for each in "${targets[@]}"; do
+    cargo fuzz build "$each" >"$log" 2>&1 || {
+        tail -n 20 "$log"
+        stand_in "this toolchain can't build with the address sanitizer"
+    }
 done
-for target in scan_transfer read_transfer; do
-    echo "fuzz: $target for $seconds s"
+for each in "${targets[@]}"; do
+    say "fuzz: $each for $seconds s"
     # A chunk is 256 bytes, and 26 of them are all that the harness feeds.
-    if ! cargo fuzz run "$target" -- -max_total_time="$seconds" -max_len=7000 -print_final_stats=1 >"$log" 2>&1; then
+    if ! cargo fuzz run "$each" -- -max_total_time="$seconds" -max_len=7000 -print_final_stats=1 >"$log" 2>&1; then
         tail -n 60 "$log"
-        echo "fuzz: $target FAILED; the input is under fuzz/artifacts/$target" >&2
-        exit 1
+        die "fuzz: $each failed; the input that does it is under fuzz/artifacts/$each"
     fi
-    grep -E 'stat::number_of_executed_units|DONE' "$log" || { tail -n 20 "$log"; echo "fuzz: $target ran nothing" >&2; exit 1; }
+    inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    [ "${inputs:-0}" -gt 0 ] || die "fuzz: $each ran nothing: $(tail -n 20 "$log")"
+    say "fuzz: $each kept every rule on $inputs inputs"
 done
-echo "fuzz: both targets kept every rule"
