@@ -6,7 +6,7 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{clean, fill, found, quick};
 use dsmil_audit::{AuditError, Done, Durability, Entry, Kind, Log, Options, Outcome, tail, verify};
@@ -65,6 +65,21 @@ fn plays_a_role() {
 fn eight_processes_write_1600_whole_records() {
     let dir = TempDir::new().unwrap();
     let children: Vec<_> = (0..8).map(|_| child("append", dir.path()).spawn().unwrap()).collect();
+    // A verification in between sees a whole log, however far it has come.
+    let mut seen = Vec::new();
+    let start = Instant::now();
+    while seen.last() < Some(&1600) {
+        assert!(start.elapsed() < Duration::from_mins(2), "a child doesn't get on");
+        match verify(dir.path(), None) {
+            Ok(report) => {
+                assert!(report.is_clean(), "{:#?}", report.findings);
+                assert!(seen.last() <= Some(&report.records));
+                seen.push(report.records);
+            }
+            Err(AuditError::NotALog { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
     for child in children {
         assert!(child.wait_with_output().unwrap().status.success());
     }
