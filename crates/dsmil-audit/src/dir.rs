@@ -1,13 +1,14 @@
 //! The directory of a log: names, how files are opened, who may own them, and the lock.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::unistd::Gid;
 
 use crate::error::AuditError;
 
@@ -65,11 +66,15 @@ impl Dir {
         self.root.join(format!("audit-{first:012}.jsonl"))
     }
 
-    /// Makes the directory (0750) and the one for intents, if missing, and checks both.
+    /// Makes the directory (0750, or 2770 in a directory that its group may write to) and the one for
+    /// intents, if missing, and checks both.
     pub(crate) fn prepare(&self) -> Result<(), AuditError> {
         for path in [self.root.clone(), self.intents()] {
             match DirBuilder::new().mode(0o750).create(&path) {
                 Ok(()) => {
+                    if is_shared(&path) {
+                        fs::set_permissions(&path, Permissions::from_mode(0o2770)).map_err(AuditError::io("share", &path))?;
+                    }
                     if let Some(parent) = path.parent() {
                         sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
                     }
@@ -146,7 +151,15 @@ fn wait_for(
     }
 }
 
-/// Opens a file of the log: never through a symbolic link, 0640 when made. With `trusted`, its owner and mode are checked.
+/// Whether the group may write to the directory that a path lies in: then it is the group's log, and
+/// what is made there is the group's too, whatever the umask.
+fn is_shared(path: &Path) -> bool {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::metadata(parent).is_ok_and(|meta| meta.mode() & 0o020 != 0)
+}
+
+/// Opens a file of the log: never through a symbolic link, 0640 when made (0660 in a directory that its
+/// group may write to). With `trusted`, its owner and mode are checked.
 pub(crate) fn open(path: &Path, how: &OpenOptions, trusted: bool) -> Result<File, AuditError> {
     let mut how = how.clone();
     // O_NONBLOCK: a FIFO put in the file's place must not hang us.
@@ -161,6 +174,10 @@ pub(crate) fn open(path: &Path, how: &OpenOptions, trusted: bool) -> Result<File
     }
     if trusted {
         check_owner(path, &meta)?;
+        let is_mine = meta.uid() == nix::unistd::geteuid().as_raw();
+        if is_mine && meta.mode() & 0o020 == 0 && is_shared(path) {
+            file.set_permissions(Permissions::from_mode(0o660)).map_err(AuditError::io("share", path))?;
+        }
     }
     Ok(file)
 }
@@ -189,7 +206,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), AuditError> {
 
 fn check_owner(path: &Path, meta: &Metadata) -> Result<(), AuditError> {
     let me = nix::unistd::geteuid().as_raw();
-    if meta.uid() != 0 && meta.uid() != me {
+    if meta.uid() != 0 && meta.uid() != me && !is_of_my_group(meta) {
         let why = format!("it is owned by uid {}, neither root nor this process (uid {me})", meta.uid());
         return Err(distrust(path, &why, &format!("chown {me} {}", path.display())));
     }
@@ -198,6 +215,12 @@ fn check_owner(path: &Path, meta: &Metadata) -> Result<(), AuditError> {
         return Err(distrust(path, &why, &format!("chmod o-w {}, then verify the log", path.display())));
     }
     Ok(())
+}
+
+/// Made by somebody else for a group that this process is in: only a member, or root, can have done so.
+fn is_of_my_group(meta: &Metadata) -> bool {
+    let mine = |gid: Gid| nix::unistd::getegid() == gid || nix::unistd::getgroups().is_ok_and(|groups| groups.contains(&gid));
+    meta.mode() & 0o020 != 0 && mine(Gid::from_raw(meta.gid()))
 }
 
 fn link_error(path: &Path) -> AuditError {

@@ -1,8 +1,5 @@
 //! What this crate writes into the audit log of the run directory.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-
 use dsmil_audit::{AuditError, Entry, Log, Options, Outcome, Pending};
 use dsmil_quarantine::Denied;
 
@@ -10,7 +7,7 @@ use crate::RunDir;
 
 /// Opens the log of a run directory.
 pub(crate) fn open(run: &RunDir) -> Result<Log, AuditError> {
-    Log::open(run.audit_path(), options(run.path()))
+    Log::open(run.audit_path(), Options::default())
 }
 
 /// One record about something that is over.
@@ -34,9 +31,4 @@ pub(crate) fn denial(log: &Log, denied: &Denied) -> Result<(), AuditError> {
 pub(crate) fn program() -> String {
     let path = std::env::current_exe().ok();
     path.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())).unwrap_or_else(|| "unknown".to_owned())
-}
-
-fn options(run_dir: &Path) -> Options {
-    let _shared = std::fs::metadata(run_dir).is_ok_and(|state| state.mode() & 0o020 != 0);
-    Options::default()
 }

@@ -62,7 +62,7 @@ impl Isolations {
     /// doesn't serve; [`Error::Audit`] and [`Error::Isolations`] if it can't be recorded or kept: then
     /// nothing has changed.
     pub fn isolate(&self, id: DeviceId, reason: &str, author: &str, duration: Option<Duration>) -> Result<Isolation, Error> {
-        let new = self.checked(id, reason, author, duration)?;
+        let new = checked(id, reason, author, duration)?;
         let old = self.active()?.into_iter().find(|old| old.id == id);
         let entry = Entry::new("isolate").target(id.to_string()).reason(reason).new_value(as_json(&new));
         let pending = audit::begin(
@@ -104,21 +104,6 @@ impl Isolations {
         self.change(|database| end(database, id, unix_ms(), author))?;
         pending.done(Outcome::Ok)?;
         Ok(Some(old))
-    }
-
-    fn checked(&self, id: DeviceId, reason: &str, author: &str, duration: Option<Duration>) -> Result<Isolation, Error> {
-        not_empty("reason", reason)?;
-        not_empty("author", author)?;
-        if !id.is_served() && !id.is_permanent() {
-            return Err(Error::Argument { name: "id", what: format!("{id} is not served: 0x8000 to 0x806B are") });
-        }
-        let since_ms = unix_ms();
-        let until_ms = match duration.map(|duration| duration.as_millis()) {
-            None => None,
-            Some(0) => return Err(Error::Argument { name: "duration", what: "it is shorter than a millisecond".into() }),
-            Some(ms) => Some(since_ms.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX)).min(i64::MAX as u64)),
-        };
-        Ok(Isolation { id, reason: reason.trim().to_owned(), author: author.trim().to_owned(), since_ms, until_ms })
     }
 
     /// Carries out a change and tells every process. They are told before too: one that dies between
@@ -220,6 +205,22 @@ fn end(database: &Connection, id: DeviceId, now_ms: u64, by: &str) -> rusqlite::
 /// SQLite's integers are signed.
 fn signed(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+/// A new isolation, if its parts make sense.
+fn checked(id: DeviceId, reason: &str, author: &str, duration: Option<Duration>) -> Result<Isolation, Error> {
+    not_empty("reason", reason)?;
+    not_empty("author", author)?;
+    if !id.is_served() && !id.is_permanent() {
+        return Err(Error::Argument { name: "id", what: format!("{id} is not served: 0x8000 to 0x806B are") });
+    }
+    let since_ms = unix_ms();
+    let until_ms = match duration.map(|duration| duration.as_millis()) {
+        None => None,
+        Some(0) => return Err(Error::Argument { name: "duration", what: "it is shorter than a millisecond".into() }),
+        Some(ms) => Some(since_ms.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX)).min(i64::MAX as u64)),
+    };
+    Ok(Isolation { id, reason: reason.trim().to_owned(), author: author.trim().to_owned(), since_ms, until_ms })
 }
 
 fn not_empty(name: &'static str, value: &str) -> Result<(), Error> {

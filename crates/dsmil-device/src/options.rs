@@ -44,7 +44,7 @@ impl Default for Limits {
 
 impl Limits {
     fn check(&self) -> Result<(), Error> {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         for (name, value) in [
             ("call_deadline", self.call_deadline),
             ("transfer_deadline", self.transfer_deadline),

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::libc::O_NOFOLLOW;
 
@@ -242,7 +243,9 @@ fn check_control(control: &File, file: &Path) -> Result<(), Error> {
 
 /// Makes the page under another name and links it into place, so that nobody ever sees half of it.
 fn make_control(directory: &Path, file: &Path) -> io::Result<()> {
-    let draft = directory.join(format!(".control.{}", std::process::id()));
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let draft = format!(".control.{}.{}", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed));
+    let draft = directory.join(draft);
     let _ = fs::remove_file(&draft);
     let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     // As open to the group as the directory is, whatever the umask.

@@ -4,7 +4,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use dsmil_audit::{Entry, Outcome};
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ pub struct Pulled {
     /// The record that is in force: an older one, if the stop had been pulled already.
     pub record: StopRecord,
     /// How long it took until the word was set that every process reads before each request.
-    pub took: std::time::Duration,
+    pub took: Duration,
     /// Why the audit log has no record of it, if it hasn't. The stop holds all the same.
     pub unrecorded: Option<String>,
 }
@@ -53,10 +54,11 @@ pub struct Pulled {
 pub fn emergency_stop(run_dir: &Path, reason: &str) -> Result<Pulled, Error> {
     let begun = Instant::now();
     let run = RunDir::open(run_dir)?;
-    let before = current(&run);
+    let was_stopped = run.is_stopped();
     run.set_stop_word(true)?;
     let took = begun.elapsed();
-    let record = match before {
+    let older = if was_stopped { current(&run) } else { None };
+    let record = match older {
         Some(record) => record,
         None => write_record(&run, reason)?,
     };
@@ -100,15 +102,25 @@ pub(crate) fn current(run: &RunDir) -> Option<StopRecord> {
     if !run.is_stopped() {
         return None;
     }
-    let unknown = |_| StopRecord {
+    let unknown = StopRecord {
         reason: "the page says stop and not why".to_owned(),
         uid: 0,
         pid: 0,
         program: "unknown".to_owned(),
         since_ms: 0,
     };
-    let text = run.stop_text().unwrap_or_default();
-    Some(serde_json::from_str(&text).unwrap_or_else(unknown))
+    // The word is set before the reason is written. Who asks in between is refused already, and
+    // may as well be told why.
+    for _ in 0..20 {
+        if let Ok(record) = serde_json::from_str(&run.stop_text().unwrap_or_default()) {
+            return Some(record);
+        }
+        if !run.is_stopped() {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Some(unknown)
 }
 
 fn write_record(run: &RunDir, reason: &str) -> Result<StopRecord, Error> {

@@ -99,7 +99,7 @@ impl Door {
                 }
                 Broken::Lost(fault) => tracing::warn!(%fault, attempts, "chunks were lost: beginning again"),
                 Broken::By(interference) => {
-                    tracing::warn!(%interference, attempts, "another program interfered: beginning again")
+                    tracing::warn!(%interference, attempts, "another program interfered: beginning again");
                 }
             }
             self.pause(attempts);

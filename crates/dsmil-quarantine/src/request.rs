@@ -71,13 +71,18 @@ impl Request {
     }
 
     /// Writes into `argument` what goes in with this request: the device's id, and zeros behind it. A
-    /// request that only brings something back leaves the buffer as it is.
+    /// request that only brings something back leaves the buffer as it is. A buffer of another size
+    /// than the request's is zeroed: no id goes in by halves, and 0 is an id that nobody serves.
     ///
     /// It is called right before each try, so that nothing which a driver wrote into the buffer in an
     /// earlier one, another id above all, can go in again.
     #[inline]
     pub fn fill(&self, argument: &mut [u8]) {
         let Some(id) = self.id else { return };
+        if argument.len() != self.code.size() {
+            argument.fill(0);
+            return;
+        }
         match self.code {
             RequestCode::ReadDevice => {
                 argument.fill(0);
