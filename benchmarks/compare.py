@@ -20,10 +20,11 @@ def main() -> None:
     device, *arguments = sys.argv[1:]
     names = [argument.partition("=")[0] for argument in arguments]
     commands = [shlex.split(argument.partition("=")[2]) + [device] for argument in arguments]
-    peers = {
-        name: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for name, command in zip(names, commands, strict=True)
-    }
+    peers = {}
+    for name, command in zip(names, commands, strict=True):
+        peers[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # One after the other: most of them take no turns and would break each other's first session.
+        ask(peers[name], name)
     times: dict[str, list[float]] = {name: [] for name in names}
     for round_number in range(ROUNDS + 3):
         for name in random.sample(names, len(names)):

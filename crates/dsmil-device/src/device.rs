@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dsmil_audit::Log;
 use dsmil_protocol::{DeviceId, DeviceRecord, Fault, RECORD_BYTES, STATUS_BYTES, Scan, SystemStatus, Version};
@@ -10,16 +10,19 @@ use dsmil_quarantine::{Cleared, Denied, Operation as Use, Quarantine, Request};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::backend::{self, Backend, BackendSpec, SharedModel, SimBackend};
-use crate::clock::unix_ms;
+use crate::clock::{Moment, unix_ms};
 use crate::door::{Door, Interrupt, Operation, Place};
 use crate::latency::Latency;
 use crate::options::OpenOptions;
-use crate::sys::process_mark;
+use crate::sys::{process_mark, process_page};
 use crate::turn::Turn;
 use crate::{Error, LatencyReport, Limits, OpenFailure, Probe, RunDir, audit, isolation, load_policies};
 
 /// How often the isolations are read again even if nobody said that they changed.
 const REFRESH: Duration = Duration::from_secs(1);
+
+/// How old the knowledge may be that a stop would be seen: less than the 85 ms that a stop may take.
+const PAGE_CHECK: Duration = Duration::from_millis(50);
 
 /// An open device. It may be shared between threads: one of them uses it at a time, the others wait
 /// for at most the turn's time-out. Dropping it closes it.
@@ -43,7 +46,8 @@ struct Core {
     quarantine: Quarantine,
     policies: Quarantine,
     generation: u32,
-    refreshed: Instant,
+    refreshed: Moment,
+    page_checked: Moment,
     /// Opened at the first denial.
     log: Option<Log>,
     /// Whether SCAN_DEVICES works here; not known before the first scan.
@@ -87,7 +91,7 @@ impl Device {
         }
         let run = Arc::new(run);
         let policies = load_policies(options.policy.as_deref());
-        let now = Instant::now();
+        let now = Moment::now();
         let door = Door {
             backend,
             run: Arc::clone(&run),
@@ -96,7 +100,8 @@ impl Device {
             dry_run: options.dry_run,
             interrupt: Interrupt(options.interrupt),
             opened_by: process_mark().map_err(fault)?,
-            operation: Operation { what: "open", id: None, begun: now, deadline: now + options.limits.transfer_deadline },
+            process: process_page().map_err(fault)?,
+            operation: Operation::none(),
         };
         let mut core = Core {
             door: Some(door),
@@ -104,6 +109,7 @@ impl Device {
             policies,
             generation: run.generation(),
             refreshed: now,
+            page_checked: now,
             log: None,
             scans_at_once: None,
         };
@@ -240,7 +246,7 @@ impl Device {
     /// [`Error::Closed`], [`Error::Busy`], [`Error::Forked`].
     pub fn check(&self, id: DeviceId, operation: Use) -> Result<Result<(), Box<Denied>>, Error> {
         let mut core = self.lock()?;
-        core.refresh(&self.run);
+        core.refresh(&self.run, Moment::now())?;
         Ok(core.quarantine.clear(id, operation, unix_ms()).map(drop))
     }
 
@@ -303,7 +309,7 @@ impl Device {
         act: impl FnOnce(&mut Core, &mut Door) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.operate(operation.name(), Some(id), |core, door| {
-            let begun = Instant::now();
+            let begun = Moment::now();
             let result = act(core, door);
             if !matches!(result, Err(Error::Denied { .. } | Error::DryRun { .. } | Error::Stopped(_))) {
                 door.latency.device(id, begun.elapsed());
@@ -320,14 +326,15 @@ impl Device {
         act: impl FnOnce(&mut Core, &mut Door) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut core = self.lock()?;
-        self.run.check_page()?;
-        core.refresh(&self.run);
+        let operation = Operation::begin(what, id, self.limits.transfer_deadline);
+        core.refresh(&self.run, operation.begun)?;
         let span = tracing::debug_span!("operation", what, id = id.map(u16::from), device = self.name);
         // The door is taken out for the call, so that a panic leaves the device closed and not half used.
         let mut door = core.door.take().ok_or(Error::Closed)?;
-        let begun = Instant::now();
-        door.operation = Operation { what, id, begun, deadline: begun + self.limits.transfer_deadline };
+        door.operation = operation;
         let result = span.in_scope(|| act(&mut core, &mut door));
+        door.operation = Operation::none();
+        door.latency.settle();
         core.door = Some(door);
         if let Err(error) = &result {
             tracing::debug!(parent: &span, %error, "failed");
@@ -340,27 +347,30 @@ impl Door {
     fn take_turn(&mut self, name: &str) -> Result<Turn, Error> {
         // A dry run, and a stop, ask nothing and so need no turn.
         if self.dry_run || self.run.is_stopped() {
-            return Turn::take(None, Duration::ZERO, name);
+            return Turn::take(None, Duration::ZERO, name, &self.operation.watch);
         }
-        let turn = Turn::take(self.backend.file(), self.limits.turn_timeout, name)?;
+        let turn = Turn::take(self.backend.file(), self.limits.turn_timeout, name, &self.operation.watch)?;
         // The wait for the turn isn't the device's slowness.
-        let length = self.operation.deadline - self.operation.begun;
-        self.operation.begun = Instant::now();
-        self.operation.deadline = self.operation.begun + length;
+        self.operation.restart();
         Ok(turn)
     }
 }
 
 impl Core {
-    /// Reads the isolations again if they have changed, or may have.
-    fn refresh(&mut self, run: &RunDir) {
-        let generation = run.generation();
-        if generation == self.generation && self.refreshed.elapsed() < REFRESH {
-            return;
+    /// Reads the isolations again if they have changed, or may have; and sees now and then that the
+    /// control page is still the one in the run directory.
+    fn refresh(&mut self, run: &RunDir, now: Moment) -> Result<(), Error> {
+        if now.since(self.page_checked) >= PAGE_CHECK {
+            run.check_page()?;
+            self.page_checked = now;
         }
-        isolation::refresh(&mut self.quarantine, &self.policies, run);
-        self.generation = generation;
-        self.refreshed = Instant::now();
+        let generation = run.generation();
+        if generation != self.generation || now.since(self.refreshed) >= REFRESH {
+            isolation::refresh(&mut self.quarantine, &self.policies, run);
+            self.generation = generation;
+            self.refreshed = now;
+        }
+        Ok(())
     }
 
     /// Clears a device, or denies it and writes that into the audit log.

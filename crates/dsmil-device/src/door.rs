@@ -4,17 +4,19 @@
 //! opened the device, that the emergency stop is not pulled, whether this is a dry run, and the time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dsmil_protocol::{DeviceRecord, RequestCode};
+use dsmil_protocol::{DeviceId, DeviceRecord, RequestCode};
 use dsmil_quarantine::Request;
 use nix::errno::Errno;
 
 use crate::backend::{Backend, BackendError};
+use crate::clock::{Moment, nanos};
 use crate::latency::Latency;
 use crate::options::{InterruptCheck, Limits};
-use crate::sys::{Deadline, process_mark};
+use crate::sys::Watch;
 use crate::{Error, RunDir, stop};
 
 /// Calls longer than this are followed by a question to the caller whether to go on.
@@ -35,19 +37,45 @@ pub(crate) struct Door {
     pub(crate) latency: Latency,
     pub(crate) dry_run: bool,
     pub(crate) interrupt: Interrupt,
-    /// The process that opened the device.
+    /// The mark of the process that opened the device, and where this process has its own.
     pub(crate) opened_by: u32,
+    pub(crate) process: &'static AtomicU32,
     /// When the operation in progress must be over.
     pub(crate) operation: Operation,
 }
 
 /// The operation that a request belongs to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) what: &'static str,
-    pub(crate) id: Option<dsmil_protocol::DeviceId>,
-    pub(crate) begun: Instant,
-    pub(crate) deadline: Instant,
+    pub(crate) id: Option<DeviceId>,
+    pub(crate) begun: Moment,
+    pub(crate) deadline: Moment,
+    /// The end of the request before, which is where the next one begins.
+    pub(crate) last: Moment,
+    pub(crate) watch: Watch,
+}
+
+impl Operation {
+    /// One that is about to begin, and must be over within `limit`. Its thread is watched.
+    pub(crate) fn begin(what: &'static str, id: Option<DeviceId>, limit: Duration) -> Self {
+        let begun = Moment::now();
+        Self { what, id, begun, deadline: begun.after(limit), last: begun, watch: Watch::this_thread() }
+    }
+
+    /// None in progress.
+    pub(crate) fn none() -> Self {
+        let now = Moment::now();
+        Self { what: "none", id: None, begun: now, deadline: now, last: now, watch: Watch::nothing() }
+    }
+
+    /// Starts the clock again: what came before was waiting for the turn.
+    pub(crate) fn restart(&mut self) {
+        let limit = self.deadline.since(self.begun);
+        self.begun = Moment::now();
+        self.deadline = self.begun.after(limit);
+        self.last = self.begun;
+    }
 }
 
 /// The caller's wish to break off.
@@ -102,60 +130,90 @@ impl Door {
     }
 
     pub(crate) fn check_process(&self) -> Result<(), Error> {
-        if process_mark() == Ok(self.opened_by) { Ok(()) } else { Err(Error::Forked { opened_by: self.opened_by }) }
+        let here = self.process.load(Ordering::Acquire);
+        if here == self.opened_by { Ok(()) } else { Err(Error::Forked { opened_by: self.opened_by }) }
     }
 
     /// One call to the backend, watched and measured.
+    #[inline]
     fn call(&mut self, request: &Request, argument: &mut [u8]) -> Result<Called, Error> {
-        let code = request.code();
-        let begun = Instant::now();
+        let begun = self.operation.last;
         if begun >= self.operation.deadline {
             return Err(self.late_operation(begun, false));
         }
         let limit = self.limits.call_deadline;
-        let span = tracing::trace_span!("request", name = code.name(), id = request.id().map(u16::from));
-        let watch = Deadline::watch((begun + limit).min(self.operation.deadline));
-        let answer = span.in_scope(|| self.backend.call(request, argument));
-        let fired = watch.end();
-        let ended = Instant::now();
-        let took = ended - begun;
-        self.latency.request(code, took);
-        tracing::trace!(parent: &span, took_ns = took.as_nanos() as u64, ok = answer.is_ok(), "answered");
+        self.operation.watch.begin(begun.after(limit).min(self.operation.deadline));
+        let answer = if tracing::level_enabled!(tracing::Level::TRACE) {
+            call_in_span(&mut *self.backend, request, argument)
+        } else {
+            self.backend.call(request, argument)
+        };
+        let fired = self.operation.watch.end();
+        let ended = Moment::now();
+        self.operation.last = ended;
+        let took_ns = ended.nanos_since(begun);
+        self.latency.request(request.code(), took_ns);
+        if answer.is_ok() && took_ns <= nanos(LONG_CALL.min(limit)) {
+            return Ok(Called::Answered);
+        }
+        self.unusual_call(request, answer, Duration::from_nanos(took_ns), fired)
+    }
+
+    /// A call that failed, was interrupted or took long.
+    #[cold]
+    fn unusual_call(
+        &self,
+        request: &Request,
+        answer: Result<(), BackendError>,
+        took: Duration,
+        fired: bool,
+    ) -> Result<Called, Error> {
         let called = match answer {
             Ok(()) => Called::Answered,
             Err(BackendError::Errno(Errno::EINTR)) => Called::Interrupted,
             Err(BackendError::Errno(errno)) => Called::Failed(errno),
             Err(BackendError::Other(error)) => return Err(error),
         };
+        let is_interrupted = matches!(called, Called::Interrupted);
+        let limit = self.limits.call_deadline;
         if took > limit {
-            let interrupted = fired && matches!(called, Called::Interrupted);
-            return Err(Error::Deadline { what: code.name(), id: request.id(), limit, elapsed: took, interrupted });
+            let interrupted = fired && is_interrupted;
+            return Err(Error::Deadline { what: request.code().name(), id: request.id(), limit, elapsed: took, interrupted });
         }
-        if matches!(called, Called::Interrupted) && ended >= self.operation.deadline {
-            return Err(self.late_operation(ended, fired));
+        if is_interrupted && self.operation.last >= self.operation.deadline {
+            return Err(self.late_operation(self.operation.last, fired));
         }
-        self.ask_caller(code, took, &called)?;
-        Ok(called)
-    }
-
-    fn ask_caller(&self, request: RequestCode, took: Duration, called: &Called) -> Result<(), Error> {
-        let is_due = took > LONG_CALL || matches!(called, Called::Interrupted);
         match &self.interrupt.0 {
-            Some(wants_out) if is_due && wants_out() => Err(Error::Interrupted { request }),
-            _ => Ok(()),
+            Some(wants_out) if (took > LONG_CALL || is_interrupted) && wants_out() => {
+                Err(Error::Interrupted { request: request.code() })
+            }
+            _ => Ok(called),
         }
     }
 
-    fn late_operation(&self, now: Instant, interrupted: bool) -> Error {
-        let Operation { what, id, begun, deadline } = self.operation;
-        Error::Deadline { what, id, limit: deadline - begun, elapsed: now - begun, interrupted }
+    fn late_operation(&self, now: Moment, interrupted: bool) -> Error {
+        let Operation { what, id, begun, deadline, .. } = self.operation;
+        Error::Deadline { what, id, limit: deadline.since(begun), elapsed: now.since(begun), interrupted }
     }
 
     /// The pause before the next try: twice as long each time, and never past the deadline.
-    pub(crate) fn pause(&self, tries: u32) {
+    pub(crate) fn pause(&mut self, tries: u32) {
         let pause = self.limits.back_off.saturating_mul(1 << (tries - 1).min(6));
-        thread::sleep(pause.min(self.operation.deadline.saturating_duration_since(Instant::now())));
+        thread::sleep(pause.min(self.operation.deadline.since(Moment::now())));
+        self.operation.last = Moment::now();
     }
+}
+
+/// The same call with a span around it, for whoever listens.
+#[cold]
+fn call_in_span(backend: &mut dyn Backend, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
+    let span = tracing::trace_span!("request", name = request.code().name(), id = request.id().map(u16::from));
+    span.in_scope(|| {
+        let begun = Moment::now();
+        let answer = backend.call(request, argument);
+        tracing::trace!(took_ns = Moment::now().nanos_since(begun), ok = answer.is_ok(), "answered");
+        answer
+    })
 }
 
 /// Whether the same request may well succeed a moment later.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use dsmil_protocol::{DEVICE_COUNT, DeviceId, RequestCode};
 use hdrhistogram::Histogram;
 
+use crate::clock::nanos;
+
 /// A device is expected to answer within this time.
 pub const EXPECTED_ANSWER: Duration = Duration::from_millis(100);
 
@@ -28,7 +30,9 @@ pub struct LatencySummary {
 /// What a device handle has measured since it was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatencyReport {
-    /// Each request that was made, in the order of their numbers: one ioctl, failed ones included.
+    /// Each request that was made, in the order of their numbers: one ioctl, failed ones included. Within
+    /// a transfer a request is measured from the end of the one before, so that the check of a chunk
+    /// (about 0.1 µs) counts with the next.
     pub requests: Vec<(RequestCode, LatencySummary)>,
     /// Each device that was asked, in the order of ids: a whole `info` or `read`, turns and
     /// repetitions included, failed ones too.
@@ -51,21 +55,41 @@ type Measured = Option<Box<Histogram<u32>>>;
 pub(crate) struct Latency {
     requests: [Measured; RequestCode::ALL.len()],
     devices: Vec<Measured>,
+    /// Measured in the operation in progress, in nanoseconds, and not yet in the histograms: after a call
+    /// has switched processes every line of code costs ten times what it costs in a loop.
+    pending: Vec<(RequestCode, u64)>,
 }
+
+/// More requests in one operation than this are put away in between.
+const MOST_PENDING: usize = 64;
 
 impl Latency {
     pub(crate) fn new() -> Self {
-        Self { requests: [const { None }; RequestCode::ALL.len()], devices: vec![None; DEVICE_COUNT] }
+        Self {
+            requests: [const { None }; RequestCode::ALL.len()],
+            devices: vec![None; DEVICE_COUNT],
+            pending: Vec::with_capacity(MOST_PENDING),
+        }
     }
 
     #[inline]
-    pub(crate) fn request(&mut self, request: RequestCode, took: Duration) {
-        record(&mut self.requests[usize::from(request.number()) - 1], took);
+    pub(crate) fn request(&mut self, request: RequestCode, took_ns: u64) {
+        if self.pending.len() == MOST_PENDING {
+            self.settle();
+        }
+        self.pending.push((request, took_ns));
     }
 
     pub(crate) fn device(&mut self, id: DeviceId, took: Duration) {
         if let Some(ordinal) = id.ordinal() {
-            record(&mut self.devices[ordinal], took);
+            record(&mut self.devices[ordinal], nanos(took));
+        }
+    }
+
+    /// Puts what is pending into the histograms: at the end of an operation.
+    pub(crate) fn settle(&mut self) {
+        for (request, took_ns) in self.pending.drain(..) {
+            record(&mut self.requests[usize::from(request.number()) - 1], took_ns);
         }
     }
 
@@ -80,9 +104,8 @@ impl Latency {
 }
 
 #[inline]
-fn record(measured: &mut Measured, took: Duration) {
-    let histogram = measured.get_or_insert_with(|| Box::new(new_histogram()));
-    histogram.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+fn record(measured: &mut Measured, took_ns: u64) {
+    measured.get_or_insert_with(|| Box::new(new_histogram())).saturating_record(took_ns);
 }
 
 #[cold]

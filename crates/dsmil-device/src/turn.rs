@@ -6,10 +6,11 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Error;
-use crate::sys::Deadline;
+use crate::clock::Moment;
+use crate::sys::Watch;
 
 /// The turn, given up when dropped. Nothing to hold where nobody else can be in the way.
 #[derive(Debug)]
@@ -18,30 +19,30 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn.
-    pub(crate) fn take(file: Option<&Arc<File>>, timeout: Duration, device: &str) -> Result<Self, Error> {
+    /// Waits for the turn, under the watch of the operation that wants it.
+    pub(crate) fn take(file: Option<&Arc<File>>, timeout: Duration, device: &str, watch: &Watch) -> Result<Self, Error> {
         let Some(file) = file else {
             return Ok(Self { file: None });
         };
-        let begun = Instant::now();
+        let begun = Moment::now();
         match file.try_lock() {
             Ok(()) => return Ok(Self { file: Some(Arc::clone(file)) }),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(cannot_lock(device, &error)),
         }
-        let watch = Deadline::watch(begun + timeout);
-        loop {
+        watch.begin(begun.after(timeout));
+        let locked = loop {
             match file.lock() {
-                Ok(()) => break,
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(cannot_lock(device, &error)),
+                Ok(()) => break Ok(Self { file: Some(Arc::clone(file)) }),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => break Err(cannot_lock(device, &error)),
                 Err(_) if begun.elapsed() >= timeout => {
-                    return Err(Error::Busy { device: device.to_owned(), waited: begun.elapsed() });
+                    break Err(Error::Busy { device: device.to_owned(), waited: begun.elapsed() });
                 }
                 Err(_) => {}
             }
-        }
-        drop(watch);
-        Ok(Self { file: Some(Arc::clone(file)) })
+        };
+        watch.end();
+        locked
     }
 }
 

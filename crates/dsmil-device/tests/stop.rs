@@ -158,5 +158,7 @@ fn a_page_that_was_removed_in_use_is_no_access() {
     fs::remove_file(run.path().join("control")).unwrap();
     // A stop pulled now would go to a new page that this process doesn't see.
     emergency_stop(run.path(), "unseen").unwrap();
+    // It is looked at every 50 ms: within the 85 ms that a stop may take.
+    std::thread::sleep(Duration::from_millis(60));
     assert!(matches!(device.scan(), Err(Error::RunDirectory { .. })));
 }

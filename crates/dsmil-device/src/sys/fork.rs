@@ -15,7 +15,7 @@ static PAGE: OnceLock<Result<&'static AtomicU32, Errno>> = OnceLock::new();
 /// # Errors
 /// The kernel gave no memory for the page, or has no `MADV_WIPEONFORK` (before Linux 4.14).
 pub(crate) fn process_mark() -> Result<u32, Errno> {
-    let page = (*PAGE.get_or_init(make_page))?;
+    let page = process_page()?;
     match page.load(Ordering::Acquire) {
         0 => {
             let pid = std::process::id();
@@ -24,6 +24,14 @@ pub(crate) fn process_mark() -> Result<u32, Errno> {
         }
         mark => Ok(mark),
     }
+}
+
+/// The word that holds the mark, or 0 in a child that has not asked for its own yet.
+///
+/// # Errors
+/// As for `process_mark`.
+pub(crate) fn process_page() -> Result<&'static AtomicU32, Errno> {
+    *PAGE.get_or_init(make_page)
 }
 
 fn make_page() -> Result<&'static AtomicU32, Errno> {

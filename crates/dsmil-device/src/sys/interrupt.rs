@@ -2,7 +2,7 @@
 //!
 //! One watcher thread looks, every few milliseconds while calls are being made, whether any call is
 //! past its deadline, and sends the thread that makes it SIGURG, whose handler does nothing: a call
-//! that can be interrupted ends with EINTR. The ordinary call pays two atomic stores. SIGURG is taken
+//! that can be interrupted ends with EINTR. The ordinary call pays two atomic exchanges. SIGURG is taken
 //! since its default is to be ignored: should somebody remove the handler, nothing dies of it.
 //!
 //! Everything here is atomics and no lock, so that a `fork` at any moment leaves nothing locked.
@@ -12,10 +12,12 @@ use std::hint::spin_loop;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+use crate::clock::Moment;
 
 /// How many threads can have a watched call at once. Others make theirs unwatched.
 const SLOTS: usize = 1024;
@@ -23,15 +25,18 @@ const SLOTS: usize = 1024;
 const TICK: Duration = Duration::from_millis(5);
 /// After so many ticks without a call the watcher goes to sleep.
 const IDLE_TICKS: u32 = 200;
-/// In a slot: no call is being made.
+/// In a slot: nobody makes calls.
 const IDLE: u64 = 0;
 /// In a slot: the call is past its deadline and has been sent the signal.
 const FIRED: u64 = u64::MAX;
+/// In a slot: an operation is on, and between two calls.
+const NO_DEADLINE: u64 = FIRED - 1;
 
+#[derive(Debug)]
 struct Slot {
     /// The thread; 0 where the slot is free.
     thread: AtomicI32,
-    /// [`IDLE`], [`FIRED`], or the deadline in nanoseconds since [`epoch`].
+    /// [`IDLE`], [`NO_DEADLINE`], [`FIRED`], or the deadline in nanoseconds on the monotonic clock.
     call: AtomicU64,
     /// The watcher is between deciding to signal and having done so.
     signalling: AtomicBool,
@@ -64,54 +69,65 @@ impl Drop for Claim {
         if let Some(index) = self.index.get()
             && super::process_mark() == Ok(self.process.get())
         {
-            disarm(&TABLE[index]);
+            disarm(&TABLE[index], IDLE);
             TABLE[index].thread.store(0, Ordering::SeqCst);
         }
     }
 }
 
-fn epoch() -> Instant {
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    // A nanosecond in the past, so that no deadline is ever 0.
-    *EPOCH.get_or_init(|| Instant::now().checked_sub(Duration::from_nanos(1)).unwrap_or_else(Instant::now))
-}
-
-/// A call that is being watched. While it lives, the watcher interrupts this thread once the deadline
-/// has passed, again and again until it is dropped.
-pub(crate) struct Deadline {
+/// A thread whose calls are being watched, until the value is dropped: for one operation.
+#[derive(Debug)]
+pub(crate) struct Watch {
     slot: Option<&'static Slot>,
 }
 
-impl Deadline {
-    /// Watches the calls that this thread makes until the value is dropped.
-    pub(crate) fn watch(deadline: Instant) -> Self {
-        let Some(slot) = claimed_slot() else {
-            return Self { slot: None };
-        };
-        let nanos = deadline.saturating_duration_since(epoch()).as_nanos();
-        slot.call.store(u64::try_from(nanos).unwrap_or(FIRED - 1).clamp(1, FIRED - 1), Ordering::SeqCst);
-        wake_watcher();
-        Self { slot: Some(slot) }
+impl Watch {
+    /// Watches no call.
+    pub(crate) const fn nothing() -> Self {
+        Self { slot: None }
     }
 
-    /// Ends the watch and tells whether the deadline passed and the signal was sent.
-    pub(crate) fn end(mut self) -> bool {
-        self.slot.take().is_some_and(disarm)
+    /// Watches the calls that this thread makes. The value must stay on it.
+    pub(crate) fn this_thread() -> Self {
+        let slot = claimed_slot();
+        if let Some(slot) = slot {
+            // Not idle, so that the watcher stays awake for as long as this lives.
+            slot.call.store(NO_DEADLINE, Ordering::SeqCst);
+            wake_watcher();
+        }
+        Self { slot }
+    }
+
+    /// A call begins: from the deadline on, the watcher interrupts this thread again and again.
+    #[inline]
+    pub(crate) fn begin(&self, deadline: Moment) {
+        if let Some(slot) = self.slot {
+            slot.call.store(deadline.as_nanos().clamp(1, NO_DEADLINE), Ordering::SeqCst);
+        }
+    }
+
+    /// The call has ended; tells whether its deadline passed and the signal was sent.
+    #[inline]
+    pub(crate) fn end(&self) -> bool {
+        self.slot.is_some_and(|slot| disarm(slot, NO_DEADLINE))
     }
 }
 
-impl Drop for Deadline {
+impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            disarm(slot);
+            disarm(slot, IDLE);
         }
     }
 }
 
-fn disarm(slot: &Slot) -> bool {
-    if slot.call.swap(IDLE, Ordering::SeqCst) != FIRED {
-        return false;
-    }
+#[inline]
+fn disarm(slot: &Slot, to: u64) -> bool {
+    slot.call.swap(to, Ordering::SeqCst) == FIRED && signal_has_come(slot)
+}
+
+#[cold]
+fn signal_has_come(slot: &Slot) -> bool {
     // The signal must have arrived before the caller goes on: none may hit a call of the caller's own.
     while slot.signalling.load(Ordering::SeqCst) {
         spin_loop();
@@ -219,7 +235,7 @@ fn watch(watcher: &Watcher, process: u32) {
 
 /// Signals every thread whose call is late; tells whether any call is being made.
 fn look() -> bool {
-    let now = u64::try_from(epoch().elapsed().as_nanos()).unwrap_or(FIRED - 1);
+    let now = Moment::now().as_nanos();
     let mut busy = false;
     for slot in &TABLE {
         let call = slot.call.load(Ordering::SeqCst);

@@ -6,7 +6,7 @@ mod interrupt;
 mod ioctl;
 mod page;
 
-pub(crate) use fork::process_mark;
-pub(crate) use interrupt::Deadline;
+pub(crate) use fork::{process_mark, process_page};
+pub(crate) use interrupt::Watch;
 pub(crate) use ioctl::ioctl;
 pub(crate) use page::SharedPage;
