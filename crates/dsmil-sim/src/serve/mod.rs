@@ -7,9 +7,9 @@
 //! | `faults.toml` | the faults: reading gives the present ones; writing a whole file sets them when it is closed. `close` (and `fsync`) answers EINVAL to a malformed one, and the old ones stay. Emptying it removes them all |
 //!
 //! Two things differ from a character device. The file's type is regular, which is how a file system in
-//! user space can have an `ioctl` without privileges. And a request that waits for a `delay` fault can't be
-//! interrupted by a signal handler: `fuser` 0.18 refuses the kernel's FUSE_INTERRUPT, so that such a call
-//! returns when the delay is over, when the server ends, or when the caller is killed.
+//! user space can have an `ioctl` without privileges. And a request that a `delay` fault holds back can't be
+//! interrupted: `fuser` 0.18 refuses the kernel's FUSE_INTERRUPT, so that the call returns when the delay
+//! is over or the server ends, and not before, whatever signal comes. Even SIGKILL takes effect only then.
 
 mod files;
 mod late;
@@ -70,6 +70,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_with_mode(place: impl AsRef<Path>, config: Config, faults: Faults, mode: u16) -> Result<Self, SimError> {
+        mount::check_standard_files(place.as_ref())?;
         let place = mount::prepare(place.as_ref())?;
         let mut model = Model::new(config);
         model.set_faults(faults);
@@ -125,9 +126,9 @@ impl Server {
         let Some(session) = self.session.take() else { return Ok(()) };
         self.shared.ended.store(true, Ordering::Release);
         let gone = mount::detach_if_served(&self.place, session.guard.is_finished());
-        // Only the handle is kept. The rest is dropped at once, and unmounts what is left to unmount: for
-        // an ordinary user through fusermount3, since only that may.
-        let guard = session.guard;
+        // Only the handle is kept. The rest is dropped at once: it unmounts what is still mounted, and must not
+        // come late, when another server may have taken the place.
+        let guard = handle(session);
         wait(&guard, if self.shared.open_files() == 0 { PATIENCE } else { PATIENCE_WITH_CLIENTS });
         gone.map_err(|errno| SimError::End { path: self.place.clone(), source: errno.into() })
     }
@@ -138,6 +139,11 @@ impl Drop for Server {
         // Nobody is left to tell; `stop` is for those who want to know.
         let _ = self.end();
     }
+}
+
+/// The loop's handle; what else the session holds is dropped.
+fn handle(session: BackgroundSession) -> JoinHandle<std::io::Result<()>> {
+    session.guard
 }
 
 /// Waits for the loop to end. A loop that doesn't is left alone: it ends with its last client.

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::mount::{MntFlags, umount2};
 
 use crate::SimError;
@@ -36,6 +38,19 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, SimError> {
             Err(error) => Err(refuse(format!("the directory can't be created: {error}"))),
         },
         Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// `fuser` panics where /dev/fuse would become standard input, output or error, so that all three must be open.
+pub(super) fn check_standard_files(place: &Path) -> Result<(), SimError> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    match [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].into_iter().find_map(|file| fcntl(file, FcntlArg::F_GETFD).err()) {
+        None => Ok(()),
+        Some(errno) => Err(SimError::Mount {
+            path: place.to_owned(),
+            source: errno.into(),
+            remedy: "Standard input, output or error is closed: start the program with all three open, on /dev/null if need be",
+        }),
     }
 }
 
@@ -120,6 +135,8 @@ pub(super) fn explain(place: &Path, source: io::Error) -> SimError {
         "There is no /dev/fuse: load the kernel module (modprobe fuse), or give the container the device"
     } else if nix::unistd::geteuid().is_root() {
         "Root needs the capability CAP_SYS_ADMIN for it: in a container, allow it, or use the device in the process (sim:)"
+    } else if source.raw_os_error() == Some(Errno::EACCES as i32) && fs::File::open("/dev/fuse").is_err() {
+        "An ordinary user may not open /dev/fuse here: run as root, or use the device in the process (sim:)"
     } else if !has_fusermount() {
         "An ordinary user needs fusermount3: install the package fuse3, or run as root, or use the device in the process (sim:)"
     } else {
