@@ -36,6 +36,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
+    #[allow(clippy::needless_pass_by_value)] // so that a literal, a number and an owned text are written alike
     pub(crate) fn new(text: impl ToString, tone: Tone) -> Self {
         Self { text: harmless(&text.to_string()), tone }
     }
@@ -161,7 +162,9 @@ impl Page {
         for part in &self.parts {
             match part {
                 Part::Line(cells) => {
-                    cells.iter().for_each(|cell| cell.write(&mut out, colour));
+                    for cell in cells {
+                        cell.write(&mut out, colour);
+                    }
                     out.push('\n');
                 }
                 Part::Table(table) => table.write(&mut out, colour),

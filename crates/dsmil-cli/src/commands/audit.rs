@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use dsmil::audit::{self, Expect, Outcome, Record, Report};
+use dsmil::audit::{self, AuditError, Expect, Outcome, Record, Report};
 use serde_json::json;
 
 use crate::context::Context;
@@ -30,10 +30,12 @@ impl Audit {
 
 /// The log of the run directory, which is not opened for it: whoever may only read can read.
 fn log_dir(context: &Context, given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
-    Ok(match given {
+    let dir = match given {
         Some(dir) => dir.clone(),
         None => context.run_path()?.join("audit"),
-    })
+    };
+    // The library speaks of a directory that it can't list; what is meant is that nothing was ever written.
+    if dir.try_exists().is_ok_and(|exists| !exists) { Err(AuditError::NotALog { path: dir }.into()) } else { Ok(dir) }
 }
 
 /// Show the last records
