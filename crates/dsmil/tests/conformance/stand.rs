@@ -110,8 +110,9 @@ impl Stand {
     fn options(&self, case: &Case) -> OpenOptions {
         let own = Limits::default();
         let limits = Limits {
-            call_deadline: case.limits.call_deadline_ms.map_or(own.call_deadline, Duration::from_millis),
-            transfer_deadline: case.limits.transfer_deadline_ms.map_or(own.transfer_deadline, Duration::from_millis),
+            // A machine that is busy with something else fails no case.
+            call_deadline: Duration::from_millis(case.limits.call_deadline_ms.unwrap_or(5_000)),
+            transfer_deadline: Duration::from_millis(case.limits.transfer_deadline_ms.unwrap_or(30_000)),
             tries: case.limits.tries.unwrap_or(own.tries),
             attempts: case.limits.attempts.unwrap_or(own.attempts),
             ..own
