@@ -71,6 +71,8 @@ prepare() {
     [ -e /dev/fuse ] || die "there is no /dev/fuse, through which the device is served: modprobe fuse, or give the container the device"
     [ "$(id -u)" = 0 ] || command -v fusermount3 >/dev/null ||
         die "serving a device as an ordinary user needs fusermount3: apt-get install fuse3, or run this as root"
+    { [ -r /dev/fuse ] && [ -w /dev/fuse ]; } ||
+        die "this user may not open /dev/fuse, through which the device is served: run this as root"
     local missing
     for missing in examples/rust/scan_devices.rs examples/c/scan_devices.c examples/python/scan_devices.py include/dsmil.h; do
         [ -f "$missing" ] || die "$missing is not in this checkout"

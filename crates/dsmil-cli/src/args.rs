@@ -10,10 +10,21 @@ use crate::commands::Command;
 use crate::text::parse_duration;
 
 const AFTER: &str = "\
-Exit status: 0 done, 1 other failure, 2 usage, 3 denied by the quarantine, 4 the device or the protocol failed,
-5 emergency stop, 6 deadline passed.
+Exit status:
+  0  done; also a dry run, and a reader that closed the pipe
+  1  other failure: run directory, audit log, isolations, files, mounting
+  2  usage: the arguments make no sense
+  3  denied by the quarantine
+  4  the device or the protocol failed
+  5  the emergency stop is pulled
+  6  a deadline passed
 
-Environment: DSMIL_DEVICE, DSMIL_RUN_DIR, DSMIL_POLICY (as --device, --run-dir, --policy), NO_COLOR.";
+Environment:
+  DSMIL_DEVICE, DSMIL_RUN_DIR, DSMIL_POLICY  as --device, --run-dir, --policy
+  NO_COLOR                                   no colour
+
+Files:
+  /etc/dsmil/policy.toml  the machine's policy; it can add to the quarantine, and take nothing away";
 
 /// Talk to the dsmil-72dev device: scan, read and guard it.
 ///

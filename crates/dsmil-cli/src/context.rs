@@ -32,6 +32,12 @@ impl Context {
         self.globals.dry_run
     }
 
+    /// Whether the host wants the command broken off: to be asked in loops whose calls are too short for
+    /// the library to ask.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.interrupt.as_ref().is_some_and(|wants_out| wants_out())
+    }
+
     /// The device that is meant.
     pub(crate) fn spec(&self) -> Result<BackendSpec, dsmil::Error> {
         self.globals.device.clone().map_or_else(BackendSpec::from_environment, Ok)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use dsmil::audit;
-use dsmil::{BackendSpec, Error, PERMANENT, RunDir, load_policies, policy_files, stop_state};
+use dsmil::{BackendSpec, Error, PERMANENT, RunDir, SYSTEM_POLICY, load_policies, policy_files, stop_state};
 use nix::unistd::{AccessFlags, Gid, Group, access, getegid, geteuid, getgroups};
 use serde_json::json;
 
@@ -203,12 +203,15 @@ fn policies(context: &Context) -> Vec<Finding> {
         let unusable = loaded.unusable().filter(|error| error.file == shown);
         findings.push(match (unusable, fs::metadata(&path)) {
             (Some(error), _) => missing(NAME, format!("everything is denied: {error}"), error.remedy.clone()),
+            // Of several files that can't be used the library tells the first.
+            (None, _) if loaded.unusable().is_some_and(|error| error.file == SYSTEM_POLICY) => {
+                warn(NAME, format!("{shown}: not judged"), format!("put {SYSTEM_POLICY} right first"))
+            }
             (None, Ok(state)) => {
                 let rules = loaded.rules().iter().filter(|rule| rule.file == shown).count();
                 ok(NAME, format!("{shown}: {rules} rules, mode {:04o}, owner {}", state.mode() & 0o7777, state.uid()))
             }
             (None, Err(_)) if !must_exist => ok(NAME, format!("{shown}: none, which is fine")),
-            // Only the first file that can't be used is told by the library.
             (None, Err(error)) => missing(NAME, format!("{shown}: {error}"), "write it, or name another one"),
         });
     }
@@ -269,10 +272,15 @@ fn driver(context: &Context) -> Finding {
 
 fn fuse() -> Finding {
     const NAME: &str = "/dev/fuse";
-    if Path::new("/dev/fuse").exists() {
+    let Ok(state) = fs::metadata(NAME) else {
+        let remedy = "modprobe fuse, or give the container the device; sim: works without";
+        return warn(NAME, "missing: `dsmil sim serve` doesn't work", remedy);
+    };
+    if access(NAME, AccessFlags::R_OK | AccessFlags::W_OK).is_ok() {
         return ok(NAME, "there");
     }
-    warn(NAME, "missing: `dsmil sim serve` doesn't work", "modprobe fuse, or give the container the device; sim: works without")
+    let what = format!("this user may not open it (mode {:04o}): `dsmil sim serve` doesn't work", state.mode() & 0o7777);
+    warn(NAME, what, "run it as root; sim: works without")
 }
 
 fn fusermount() -> Finding {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use dsmil::{Device, DeviceId, EXPECTED_ANSWER, Error, LatencyReport, LatencySummary, Operation};
+use dsmil::{Device, DeviceId, EXPECTED_ANSWER, Error, LatencyReport, LatencySummary, Operation, RequestCode};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -41,7 +41,7 @@ impl Latency {
     pub(crate) fn execute(&self, context: &Context) -> Result<Answer, Failure> {
         let device = context.open()?;
         let ids = self.devices(&device)?;
-        let failures = measure(&device, &ids, self.rounds)?;
+        let failures = measure(context, &device, &ids, self.rounds)?;
         let report = device.latency()?;
         let slow = report.slow(Duration::from_millis(self.slow));
         let exit = failures.first().map_or(Exit::Done, |(_, error)| Exit::of_device(error));
@@ -97,11 +97,14 @@ impl Latency {
 }
 
 /// The first failure of each device that failed. What concerns more than one device ends it all.
-fn measure(device: &Device, ids: &[DeviceId], rounds: u32) -> Result<Vec<(DeviceId, Error)>, Error> {
+fn measure(context: &Context, device: &Device, ids: &[DeviceId], rounds: u32) -> Result<Vec<(DeviceId, Error)>, Error> {
     let mut failures: Vec<(DeviceId, Error)> = Vec::new();
     for _ in 0..rounds {
         device.scan()?;
         for id in ids {
+            if context.is_broken_off() {
+                return Err(Error::Interrupted { request: RequestCode::ReadDevice });
+            }
             match device.info(*id).and_then(|_| device.read(*id)) {
                 Ok(_) => {}
                 Err(error) if is_of_one_device(&error) => {
