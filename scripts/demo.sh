@@ -86,9 +86,9 @@ prepare() {
 # The dev profile: half the time of a release build from cold, and nothing here is measured closely.
 build() {
     say "build the command and a program in each language (about two minutes the first time)"
-    export PYO3_BUILD_EXTENSION_MODULE=1 PYO3_PYTHON=$python
-    cargo build --quiet -p dsmil-cli -p dsmil-python
-    cargo build --quiet -p dsmil --example scan_devices
+    # The module is loaded by a Python that is there: nothing to link it to.
+    export PYO3_BUILD_EXTENSION_MODULE=1
+    cargo build --quiet -p dsmil-cli -p dsmil-python -p dsmil --lib --bin dsmil --example scan_devices
     cargo rustc --quiet -p dsmil-c --lib --crate-type staticlib
     PATH=$target/debug:$PATH
     cp "$target/debug/examples/scan_devices" "$work/scan_devices_rust"
