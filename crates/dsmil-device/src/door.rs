@@ -148,7 +148,6 @@ impl Door {
         } else {
             self.backend.call(request, argument)
         };
-        let fired = self.operation.watch.end();
         let ended = Moment::now();
         self.operation.last = ended;
         let took_ns = ended.nanos_since(begun);
@@ -156,35 +155,29 @@ impl Door {
         if answer.is_ok() && took_ns <= nanos(LONG_CALL.min(limit)) {
             return Ok(Called::Answered);
         }
-        self.unusual_call(request, answer, Duration::from_nanos(took_ns), fired)
+        self.unusual_call(request, answer, Duration::from_nanos(took_ns))
     }
 
     /// A call that failed, was interrupted or took long.
     #[cold]
-    fn unusual_call(
-        &self,
-        request: &Request,
-        answer: Result<(), BackendError>,
-        took: Duration,
-        fired: bool,
-    ) -> Result<Called, Error> {
+    fn unusual_call(&self, request: &Request, answer: Result<(), BackendError>, took: Duration) -> Result<Called, Error> {
         let called = match answer {
             Ok(()) => Called::Answered,
             Err(BackendError::Errno(Errno::EINTR)) => Called::Interrupted,
             Err(BackendError::Errno(errno)) => Called::Failed(errno),
             Err(BackendError::Other(error)) => return Err(error),
         };
-        let is_interrupted = matches!(called, Called::Interrupted);
+        self.operation.watch.rest();
+        let interrupted = matches!(called, Called::Interrupted);
         let limit = self.limits.call_deadline;
         if took > limit {
-            let interrupted = fired && is_interrupted;
             return Err(Error::Deadline { what: request.code().name(), id: request.id(), limit, elapsed: took, interrupted });
         }
-        if is_interrupted && self.operation.last >= self.operation.deadline {
-            return Err(self.late_operation(self.operation.last, fired));
+        if interrupted && self.operation.last >= self.operation.deadline {
+            return Err(self.late_operation(self.operation.last, true));
         }
         match &self.interrupt.0 {
-            Some(wants_out) if (took > LONG_CALL || is_interrupted) && wants_out() => {
+            Some(wants_out) if (took > LONG_CALL || interrupted) && wants_out() => {
                 Err(Error::Interrupted { request: request.code() })
             }
             _ => Ok(called),

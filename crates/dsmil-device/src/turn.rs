@@ -41,7 +41,7 @@ impl Turn {
                 Err(_) => {}
             }
         };
-        watch.end();
+        watch.rest();
         locked
     }
 }

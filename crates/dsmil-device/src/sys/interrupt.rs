@@ -2,7 +2,7 @@
 //!
 //! One watcher thread looks, every few milliseconds while calls are being made, whether any call is
 //! past its deadline, and sends the thread that makes it SIGURG, whose handler does nothing: a call
-//! that can be interrupted ends with EINTR. The ordinary call pays two atomic exchanges. SIGURG is taken
+//! that can be interrupted ends with EINTR. The ordinary call pays one plain store. SIGURG is taken
 //! since its default is to be ignored: should somebody remove the handler, nothing dies of it.
 //!
 //! Everything here is atomics and no lock, so that a `fork` at any moment leaves nothing locked.
@@ -40,10 +40,13 @@ struct Slot {
     call: AtomicU64,
     /// The watcher is between deciding to signal and having done so.
     signalling: AtomicBool,
+    /// Signals sent since this thread last looked.
+    signals: AtomicU32,
 }
 
-static TABLE: [Slot; SLOTS] =
-    [const { Slot { thread: AtomicI32::new(0), call: AtomicU64::new(IDLE), signalling: AtomicBool::new(false) } }; SLOTS];
+static TABLE: [Slot; SLOTS] = [const {
+    Slot { thread: AtomicI32::new(0), call: AtomicU64::new(IDLE), signalling: AtomicBool::new(false), signals: AtomicU32::new(0) }
+}; SLOTS];
 
 /// The watcher's thread handle and the process that it runs in.
 static WATCHER: OnceLock<Watcher> = OnceLock::new();
@@ -98,18 +101,23 @@ impl Watch {
         Self { slot }
     }
 
-    /// A call begins: from the deadline on, the watcher interrupts this thread again and again.
+    /// A call begins: from the deadline on, the watcher interrupts this thread again and again, until
+    /// another call begins or `rest` is called. A plain store: an exchange would wait until the kernel's
+    /// own stores of the call before have left the processor.
+    ///
+    /// A signal that is under way as the next call begins interrupts that one, which is asked again.
     #[inline]
     pub(crate) fn begin(&self, deadline: Moment) {
         if let Some(slot) = self.slot {
-            slot.call.store(deadline.as_nanos().clamp(1, NO_DEADLINE), Ordering::SeqCst);
+            slot.call.store(deadline.as_nanos().clamp(1, NO_DEADLINE), Ordering::Release);
         }
     }
 
-    /// The call has ended; tells whether its deadline passed and the signal was sent.
-    #[inline]
-    pub(crate) fn end(&self) -> bool {
-        self.slot.is_some_and(|slot| disarm(slot, NO_DEADLINE))
+    /// No call is being made: once this returns, no signal comes before the next `begin`.
+    pub(crate) fn rest(&self) {
+        if let Some(slot) = self.slot {
+            disarm(slot, NO_DEADLINE);
+        }
     }
 }
 
@@ -121,20 +129,17 @@ impl Drop for Watch {
     }
 }
 
-#[inline]
-fn disarm(slot: &Slot, to: u64) -> bool {
-    slot.call.swap(to, Ordering::SeqCst) == FIRED && signal_has_come(slot)
-}
-
-#[cold]
-fn signal_has_come(slot: &Slot) -> bool {
-    // The signal must have arrived before the caller goes on: none may hit a call of the caller's own.
+fn disarm(slot: &Slot, to: u64) {
+    slot.call.swap(to, Ordering::SeqCst);
+    // From here on the watcher decides on nothing more; what it has decided on it must have sent.
     while slot.signalling.load(Ordering::SeqCst) {
         spin_loop();
     }
-    // It is pending on this thread by now; the return from any system call delivers it.
-    thread::yield_now();
-    true
+    if slot.signals.swap(0, Ordering::SeqCst) != 0 {
+        // None may hit a call of the caller's own: it is pending on this thread by now, and the return
+        // from any system call delivers it.
+        thread::yield_now();
+    }
 }
 
 fn claimed_slot() -> Option<&'static Slot> {
@@ -168,6 +173,7 @@ fn start_watcher(process: u32) {
     for slot in &TABLE {
         slot.call.store(IDLE, Ordering::SeqCst);
         slot.signalling.store(false, Ordering::SeqCst);
+        slot.signals.store(0, Ordering::SeqCst);
         slot.thread.store(0, Ordering::SeqCst);
     }
     watcher.awake.store(0, Ordering::SeqCst);
@@ -247,8 +253,9 @@ fn look() -> bool {
             continue;
         }
         slot.signalling.store(true, Ordering::SeqCst);
-        // Only if it is still the same call: `disarm` waits while `signalling` is set.
+        // Only if it is still the same call; `disarm` waits while `signalling` is set.
         if slot.call.compare_exchange(call, FIRED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            slot.signals.fetch_add(1, Ordering::SeqCst);
             signal(slot.thread.load(Ordering::SeqCst));
         }
         slot.signalling.store(false, Ordering::SeqCst);
