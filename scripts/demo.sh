@@ -74,7 +74,7 @@ prepare() {
     { [ -r /dev/fuse ] && [ -w /dev/fuse ]; } ||
         die "this user may not open /dev/fuse, through which the device is served: run this as root"
     local missing
-    for missing in examples/rust/scan_devices.rs examples/c/scan_devices.c examples/python/scan_devices.py include/dsmil.h; do
+    for missing in include/dsmil.h examples/{rust,c,python}/{scan_devices,quarantine_denied}.*; do
         [ -f "$missing" ] || die "$missing is not in this checkout"
     done
     work=$(mktemp -d)
@@ -88,12 +88,16 @@ build() {
     say "build the command and a program in each language (about two minutes the first time)"
     # The module is loaded by a Python that is there: nothing to link it to.
     export PYO3_BUILD_EXTENSION_MODULE=1
-    cargo build --quiet -p dsmil-cli -p dsmil-python -p dsmil --lib --bin dsmil --example scan_devices
+    cargo build --quiet -p dsmil-cli -p dsmil-python -p dsmil --lib --bin dsmil \
+        --example scan_devices --example quarantine_denied
     cargo rustc --quiet -p dsmil-c --lib --crate-type staticlib
     PATH=$target/debug:$PATH
-    cp "$target/debug/examples/scan_devices" "$work/scan_devices_rust"
-    cc -std=c11 -Wall -Wextra -O1 -Iinclude examples/c/scan_devices.c "$target/debug/libdsmil_c.a" \
-        -lpthread -ldl -lm -o "$work/scan_devices_c"
+    local program
+    for program in scan_devices quarantine_denied; do
+        cp "$target/debug/examples/$program" "$work/${program}_rust"
+        cc -std=c11 -Wall -Wextra -O1 -Iinclude "examples/c/$program.c" "$target/debug/libdsmil_c.a" \
+            -lpthread -ldl -lm -o "$work/${program}_c"
+    done
     # The wheel, without its wrapping.
     cp -r python/dsmil "$work/dsmil"
     cp "$target/debug/lib_dsmil.so" "$work/dsmil/_dsmil.abi3.so"
@@ -143,20 +147,28 @@ refuse_the_seven() {
     holds "7 of 7 enforced, with a control that moves the counter" says "7 of 7 enforced"
 }
 
+# program LANGUAGE NAME: runs an example, keeps what it says in $said, and shows its last line.
+program() {
+    local status=0
+    case $1 in
+    Rust) said=$("$work/${2}_rust" 2>&1) || status=$? ;;
+    C) said=$("$work/${2}_c" 2>&1) || status=$? ;;
+    Python) said=$(PYTHONPATH=$work PYTHONDONTWRITEBYTECODE=1 "$python" "examples/python/$2.py" 2>&1) || status=$? ;;
+    esac
+    [ "$status" = 0 ] || die "the example $2 in $1 ended with status $status: $said"
+    printf '  %-7s%-18s %s\n' "$1" "$2" "$(tail -n 1 <<<"$said")"
+}
+
 three_languages() {
-    say "the same scan by a Rust, a C and a Python program, each through its own interface"
-    local language
+    say "the same by a Rust, a C and a Python program, each through its own interface"
+    local language before
     for language in Rust C Python; do
-        local before
         before=$(counter sequence)
-        case $language in
-        Rust) said=$("$work/scan_devices_rust") ;;
-        C) said=$("$work/scan_devices_c") ;;
-        Python) said=$(PYTHONPATH=$work "$python" examples/python/scan_devices.py) ;;
-        esac
-        printf '  %s: %s\n' "$language" "$(tail -n 1 <<<"$said")"
-        holds "$language lists 108 devices" [ "$(grep -cE '^0x80[0-6][0-9A-F]' <<<"$said")" = 108 ]
-        holds "$language asked the served device" [ "$(counter sequence)" -gt "$before" ]
+        program "$language" scan_devices
+        holds "$language lists 108 devices" [ "$(grep -cE '^ *0x80[0-6][0-9A-F] ' <<<"$said")" = 108 ]
+        holds "$language asked the served device" [ "$(counter sequence)" -ge $((before + 24)) ]
+        program "$language" quarantine_denied
+        holds "$language is denied all seven" says "7 of 7 denied"
     done
     holds "still 0 accesses to the seven" untouched
 }
