@@ -6,7 +6,10 @@ use std::io::stdin;
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let device = dsmil::Device::options().open_default()?;
+    let device = match std::env::args().nth(1) {
+        Some(path) => dsmil::Device::open(&path)?,
+        None => dsmil::Device::options().open_default()?,
+    };
     // The first scan finds out whether the table can be had in one call.
     device.scan()?;
     for line in stdin().lines() {

@@ -105,8 +105,6 @@ clone_venv() {
     fi
 }
 
-has_nightly() { rustup run nightly rustc --version >/dev/null 2>&1; }
-
 stage() {
     case $1 in
     make) apt_packages make ;;
@@ -140,11 +138,9 @@ stage() {
         ;;
     fuzz)
         use_rust
-        # libFuzzer needs a nightly compiler and a C++ one; without the first, scripts/fuzz.sh has another way.
-        if has_nightly; then
-            apt_packages gcc g++ libc6-dev
-            cargo_tool cargo-fuzz "$cargo_fuzz_version"
-        fi
+        # libFuzzer is C++. A stable compiler that ships the sanitizers' runtimes will do: scripts/fuzz.sh sees to it.
+        apt_packages gcc g++ libc6-dev
+        cargo_tool cargo-fuzz "$cargo_fuzz_version"
         ;;
     test)
         # One call of apt for all, in place of one a stage.
