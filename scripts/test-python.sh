@@ -7,7 +7,7 @@ use_rust
 use_venv
 
 [ -d python/tests ] || die "python/tests is not in this checkout: this part of the project has not been built yet"
-# Tests serve a device with the command that belongs to this tree.
-cargo build --quiet -p dsmil-cli
+# Against the wheel as a user installs it, and never against the sources: the tests need nothing else of the tree
+# than the examples and the conformance cases.
 bash scripts/wheel.sh --install
 "$venv/bin/python" -m pytest -n 2 "$@"

@@ -7,6 +7,7 @@ from dsmil.records import StopRecord
 __all__ = [
     "Device",
     "DeviceRecord",
+    "Model",
     "Quarantine",
     "Server",
     "__version__",
@@ -76,6 +77,7 @@ class Device:
         cls,
         spec: str | None,
         *,
+        model: Model | None,
         run_dir: _Path | None,
         policy: _Path | None,
         dry_run: bool,
@@ -113,6 +115,12 @@ class Quarantine:
     def rules(self) -> list[tuple[str, int, int, int, int, str]]: ...
     def isolations(self) -> list[_Isolation]: ...
     def unusable(self) -> str | None: ...
+
+@final
+class Model:
+    def __new__(cls, options: str, faults: str) -> Model: ...
+    def counters(self) -> str: ...
+    def set_faults(self, faults: str) -> None: ...
 
 @final
 class Server:

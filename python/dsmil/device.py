@@ -13,6 +13,7 @@ from dsmil import _dsmil
 from dsmil.enums import Operation, ProbeOutcome
 from dsmil.exceptions import QuarantineError
 from dsmil.records import FrozenDict, LatencyReport, LatencySummary, Probe, ProbeResult, Scan, SystemStatus, Version
+from dsmil.sim import Model
 
 if TYPE_CHECKING:
     from dsmil._dsmil import DeviceRecord
@@ -38,7 +39,7 @@ class Device:
 
     def __init__(
         self,
-        spec: str | os.PathLike[str] | None = None,
+        spec: str | os.PathLike[str] | Model | None = None,
         *,
         run_dir: str | os.PathLike[str] | None = None,
         policy: str | os.PathLike[str] | None = None,
@@ -52,8 +53,10 @@ class Device:
     ) -> None:
         self._lock = threading.Lock()
         self._aio: AsyncDevice | None = None
+        model = spec._core if isinstance(spec, Model) else None
         self._core = _dsmil.Device(
-            None if spec is None else os.fspath(spec),
+            None if spec is None or isinstance(spec, Model) else os.fspath(spec),
+            model=model,
             run_dir=run_dir,
             policy=policy,
             dry_run=dry_run,
@@ -193,7 +196,7 @@ class Device:
 
 
 def open(
-    spec: str | os.PathLike[str] | None = None,
+    spec: str | os.PathLike[str] | Model | None = None,
     *,
     run_dir: str | os.PathLike[str] | None = None,
     policy: str | os.PathLike[str] | None = None,
@@ -208,8 +211,8 @@ def open(
     """Open a device. It blocks until the device has answered which version it is.
 
     *spec* is a path (the driver's node, or a simulated device that is served as a file), ``sim:`` or ``sim:seed=7`` (a
-    simulated device in this process), ``record:FILE,BACKEND`` or ``replay:FILE``. None: what ``DSMIL_DEVICE`` says, or
-    ``/dev/dsmil-72dev``.
+    simulated device in this process), ``record:FILE,BACKEND`` or ``replay:FILE``; or a `dsmil.sim.Model`. None: what
+    ``DSMIL_DEVICE`` says, or ``/dev/dsmil-72dev``.
 
     *run_dir* is the directory that the users of one device share (emergency stop, isolations, audit log); None: what
     ``DSMIL_RUN_DIR`` says, or ``/var/lib/dsmil`` (for ``sim:`` a directory of the user's own).

@@ -1,4 +1,4 @@
-"""The simulated device, served as a file on which any program's ``ioctl`` works."""
+"""The simulated device: in this process, or served as a file on which any program's ``ioctl`` works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,29 @@ from typing import Any, Self
 
 from dsmil import _dsmil
 
-__all__ = ["Server", "serve"]
+__all__ = ["Model", "Server", "serve"]
+
+
+class Model:
+    """A simulated driver in this process. Several devices may be opened on one: ``dsmil.open(model)``.
+
+    *options* are those of ``sim:`` (``seed=7,firmware-limit=none``), *faults* is the text of a fault file. Raises
+    `SpecError` for what can't be followed.
+    """
+
+    __slots__ = ("_core",)
+
+    def __init__(self, options: str = "", faults: str = "") -> None:
+        self._core = _dsmil.Model(options, faults)
+
+    def counters(self) -> dict[str, Any]:
+        """Give what the driver was asked: ``sequence``, ``opens``, ``permanent``, ``requests``, ``ids``."""
+        counters: dict[str, Any] = json.loads(self._core.counters())
+        return counters
+
+    def set_faults(self, faults: str) -> None:
+        """Set what the driver does wrong, as the text of a fault file; an empty text sets nothing wrong."""
+        self._core.set_faults(faults)
 
 
 class Server:

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::argument::{Id, Use, count, seconds};
 use crate::record::{self, DeviceRecord};
+use crate::sim::Model;
 use crate::{blocking, error};
 
 /// Count, and seconds: minimum, p50, p95, p99, maximum.
@@ -34,10 +35,11 @@ pub(crate) struct Device {
 impl Device {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "Python passes each by its name")]
-    #[pyo3(signature = (spec, *, run_dir, policy, dry_run, call_deadline, transfer_deadline, turn_timeout, tries, attempts, back_off))]
+    #[pyo3(signature = (spec, *, model, run_dir, policy, dry_run, call_deadline, transfer_deadline, turn_timeout, tries, attempts, back_off))]
     fn new(
         py: Python<'_>,
         spec: Option<&str>,
+        model: Option<&Model>,
         run_dir: Option<PathBuf>,
         policy: Option<PathBuf>,
         dry_run: bool,
@@ -65,6 +67,9 @@ impl Device {
             options = options.policy(path);
         }
         let opened = blocking::detached(py, || {
+            if let Some(model) = model {
+                return options.open_model(Arc::clone(&model.0));
+            }
             let spec: BackendSpec = spec.map_or_else(BackendSpec::from_environment, str::parse)?;
             options.open_spec(&spec)
         })?;

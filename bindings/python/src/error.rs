@@ -85,7 +85,7 @@ fn describe(to: &Bound<'_, PyDict>, error: &Error) -> PyResult<()> {
             describe_progress(to, *chunk, *bytes_done)
         }
         Error::Open { path, what, remedy, .. } | Error::RunDirectory { path, what, remedy } => {
-            to.set_item("path", path)?;
+            to.set_item("path", path.as_os_str())?;
             to.set_item("what", what)?;
             to.set_item("remedy", remedy)
         }
@@ -99,12 +99,12 @@ fn describe(to: &Bound<'_, PyDict>, error: &Error) -> PyResult<()> {
         }
         Error::Forked { opened_by } => to.set_item("opened_by", *opened_by),
         Error::Trace { path, line, what } => {
-            to.set_item("path", path)?;
+            to.set_item("path", path.as_os_str())?;
             to.set_item("line", *line)?;
             to.set_item("what", what)
         }
         Error::Isolations { path, what } => {
-            to.set_item("path", path)?;
+            to.set_item("path", path.as_os_str())?;
             to.set_item("what", what)
         }
         // These carry their text alone; and the enumeration may grow.

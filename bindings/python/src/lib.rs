@@ -37,7 +37,7 @@ mod _dsmil {
     #[pymodule_export]
     use super::record::{DeviceRecord, decode_scan};
     #[pymodule_export]
-    use super::sim::Server;
+    use super::sim::{Model, Server};
     #[pymodule_export]
     use super::stop::{clear_stop, emergency_stop, stop_state};
 

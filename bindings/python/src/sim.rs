@@ -1,12 +1,42 @@
-//! The simulated device, served as a file.
+//! The simulated device: in this process, and served as a file.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use dsmil::SharedModel;
 use dsmil::sim::{self, Config, Faults, SimError};
 use pyo3::prelude::*;
 
 use crate::{blocking, error};
+
+/// A simulated driver in this process, which several devices may share.
+#[pyclass(frozen, module = "dsmil._dsmil")]
+pub(crate) struct Model(pub(crate) SharedModel);
+
+#[pymethods]
+impl Model {
+    #[new]
+    #[pyo3(signature = (options, faults))]
+    fn new(py: Python<'_>, options: &str, faults: &str) -> PyResult<Self> {
+        run(py, || {
+            let mut model = sim::Model::new(Config::parse_options(options)?);
+            model.set_faults(parse(faults)?);
+            Ok(Self(Arc::new(Mutex::new(model))))
+        })
+    }
+
+    fn counters(&self, py: Python<'_>) -> PyResult<String> {
+        blocking::detached(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).counters().to_json())
+    }
+
+    fn set_faults(&self, py: Python<'_>, faults: &str) -> PyResult<()> {
+        run(py, || {
+            let faults = parse(faults)?;
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).set_faults(faults);
+            Ok(())
+        })
+    }
+}
 
 /// A simulated device that is served in a directory.
 #[pyclass(frozen, module = "dsmil._dsmil")]

@@ -1,0 +1,61 @@
+"""What the tests share: a run directory of its own for each, and devices to ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dsmil
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but the test decides which device, policy and run directory are used."""
+    for name in ("DSMIL_DEVICE", "DSMIL_POLICY", "DSMIL_RUN_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    path = tmp_path / "run"
+    path.mkdir(mode=0o700)
+    return path
+
+
+@pytest.fixture
+def sim(run_dir: Path) -> Iterator[dsmil.Device]:
+    with dsmil.open("sim:seed=7", run_dir=run_dir) as device:
+        yield device
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[dsmil.sim.Server]:
+    """A simulated device that is served as a file."""
+    with dsmil.sim.serve(tmp_path / "served", "seed=7") as server:
+        yield server
+
+
+@pytest.fixture(params=["sim", "served"])
+def device(request: pytest.FixtureRequest, run_dir: Path) -> Iterator[dsmil.Device]:
+    """An open device, once in the process and once through a real ioctl."""
+    spec = "sim:seed=7" if request.param == "sim" else request.getfixturevalue("served").device
+    with dsmil.open(spec, run_dir=run_dir) as device:
+        yield device
+
+
+@pytest.fixture
+def memory_dir(tmp_path: Path) -> Iterator[Path]:
+    """A run directory in memory, for tests that are denied a hundred thousand times: each denial is synced."""
+    base = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path
+    path = base / f"dsmil-test-{os.getpid()}-{tmp_path.name}"
+    path.mkdir(mode=0o700)
+    yield path
+    for root, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(root, name))
+        for name in folders:
+            os.rmdir(os.path.join(root, name))
+    path.rmdir()

@@ -1,0 +1,88 @@
+"""No quarantined id is ever asked for: every id, every operation, against a driver that counts for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import dsmil
+
+SEVEN = frozenset(dsmil.PERMANENT)
+SERVED = range(0x8000, 0x806C)
+RELEASING = 'version = 1\n[[allow]]\nid = 0x8009\nreason = "please"\n'
+
+
+def ask_for_everything(device: dsmil.Device) -> set[int]:
+    """Ask for every id by every operation; give the ids that were not denied."""
+    allowed = set()
+    for id in range(0x10000):
+        for operation in (device.info, device.read):
+            try:
+                operation(id)
+            except dsmil.QuarantineError as error:
+                if error.id != id:
+                    pytest.fail(f"{id:#x} was denied as {error.id:#x}")
+            else:
+                allowed.add(id)
+    return allowed
+
+
+def judge(served: dsmil.sim.Server, allowed: set[int], expected: set[int]) -> None:
+    counters = served.counters()
+    asked = {int(id, 16) for id, count in counters["ids"].items() if count["total"]}
+    assert allowed == expected
+    assert asked == expected
+    assert counters["permanent"] == 0
+    assert not asked & SEVEN
+
+
+def test_every_id_and_operation(served: dsmil.sim.Server, memory_dir: Path) -> None:
+    with dsmil.open(served.device, run_dir=memory_dir) as device:
+        judge(served, ask_for_everything(device), set(SERVED) - SEVEN)
+    report = dsmil.audit.verify(run_dir=memory_dir)
+    assert report.is_clean
+    assert report.records == 2 * (0x10000 - len(set(SERVED) - SEVEN))
+
+
+def missing(path: Path) -> None:
+    del path
+
+
+def empty(path: Path) -> None:
+    path.write_text("")
+
+
+def malformed(path: Path) -> None:
+    path.write_text("version = = 1")
+
+
+def unreadable(path: Path) -> None:
+    path.mkdir()
+
+
+def releasing(path: Path) -> None:
+    path.write_text(RELEASING)
+
+
+@pytest.mark.parametrize("make", [missing, empty, malformed, unreadable, releasing])
+def test_every_id_and_operation_under_a_policy_that_cannot_be_used(
+    served: dsmil.sim.Server, memory_dir: Path, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    policy = tmp_path / "policy.toml"
+    make(policy)
+    with dsmil.open(served.device, run_dir=memory_dir, policy=policy) as device:
+        judge(served, ask_for_everything(device), set())
+        with pytest.raises(dsmil.QuarantineError) as caught:
+            device.read(0x8003)
+        assert caught.value.key == "policy-unusable"
+
+
+def test_the_count_would_show_it(served: dsmil.sim.Server) -> None:
+    import fcntl
+    import struct
+
+    with open(served.device, "rb") as file:
+        fcntl.ioctl(file, 0x40044D09, struct.pack("=I", 0x8009))
+    assert served.counters()["permanent"] == 1
