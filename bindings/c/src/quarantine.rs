@@ -9,7 +9,7 @@ use dsmil::{DeviceId, Error, Isolations, Operation, PERMANENT, Quarantine, RunDi
 use crate::call::call;
 use crate::failure::Failure;
 use crate::pointer::{Out, free, handle, optional_path, run_dir as resolve, shared};
-use crate::record::DSMIL_PERMANENT_COUNT;
+use crate::record::{DSMIL_DEVICE_COUNT, DSMIL_FIRST_ID, DSMIL_PERMANENT_COUNT};
 use crate::status::dsmil_status;
 
 /// What is to be done with a device.
@@ -28,6 +28,8 @@ pub struct dsmil_quarantine {
     quarantine: Quarantine,
     /// When it was loaded, in milliseconds since the Unix epoch.
     loaded_ms: u64,
+    /// What it allowed then, by ordinal: the answer that costs one look-up. No rule tells operations apart.
+    allowed: [bool; DSMIL_DEVICE_COUNT],
 }
 
 pub(crate) fn operation_of(number: i32) -> Result<Operation, Failure> {
@@ -65,7 +67,11 @@ pub unsafe extern "C" fn dsmil_quarantine_load(
         let isolations = Isolations::new(RunDir::open(&run_dir)?).active()?;
         let loaded_ms = unix_ms();
         quarantine.set_isolations(isolations, loaded_ms);
-        out.set(handle(dsmil_quarantine { quarantine, loaded_ms }));
+        let mut allowed = [false; DSMIL_DEVICE_COUNT];
+        for (allowed, id) in allowed.iter_mut().zip(DeviceId::served()) {
+            *allowed = Operation::ALL.iter().all(|operation| quarantine.clear(id, *operation, loaded_ms).is_ok());
+        }
+        out.set(handle(dsmil_quarantine { quarantine, loaded_ms, allowed }));
         Ok(())
     })
 }
@@ -77,7 +83,7 @@ pub unsafe extern "C" fn dsmil_quarantine_load(
 /// Errors: DSMIL_ERROR_NULL, _ARGUMENT (no such operation), _DENIED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_quarantine_check(quarantine: *const dsmil_quarantine, id: u16, operation: i32) -> dsmil_status {
-    // SAFETY: the header asks for NULL or a live list. The way to DSMIL_OK can't panic: it looks up one byte.
+    // SAFETY: the header asks for NULL or a live list. The way to DSMIL_OK can't panic: it looks up two bytes.
     if let Some(list) = unsafe { quarantine.as_ref() }
         && list.allows_at_once(id)
         && (operation == 0 || operation == 1)
@@ -87,18 +93,33 @@ pub unsafe extern "C" fn dsmil_quarantine_check(quarantine: *const dsmil_quarant
     check_by_rules(quarantine, id, operation)
 }
 
+/// Whether a served device, by its ordinal, is none of the seven: in memory that can't be written.
+static NOT_PERMANENT: [bool; DSMIL_DEVICE_COUNT] = {
+    let mut all = [true; DSMIL_DEVICE_COUNT];
+    let mut i = 0;
+    while i < PERMANENT.len() {
+        if let Some(ordinal) = PERMANENT[i].id.ordinal() {
+            all[ordinal] = false;
+        }
+        i += 1;
+    }
+    all
+};
+
 impl dsmil_quarantine {
     /// Whether the device was allowed when the list was taken: then it is now, since isolations only end.
     #[inline]
     fn allows_at_once(&self, id: u16) -> bool {
-        // Which operation it is makes no difference to any rule.
-        self.quarantine.clear(DeviceId::new(id), Operation::Info, self.loaded_ms).is_ok()
+        let ordinal = usize::from(id.wrapping_sub(DSMIL_FIRST_ID));
+        ordinal < DSMIL_DEVICE_COUNT && self.allowed[ordinal] & NOT_PERMANENT[ordinal]
     }
 }
 
+/// What is not allowed at once: names the rule, and allows a device whose isolation has ended since. Not inlined, and of
+/// C's convention, so that the short way needs no stack of its own.
 #[cold]
 #[inline(never)]
-fn check_by_rules(quarantine: *const dsmil_quarantine, id: u16, operation: i32) -> dsmil_status {
+extern "C" fn check_by_rules(quarantine: *const dsmil_quarantine, id: u16, operation: i32) -> dsmil_status {
     call(|| {
         // SAFETY: the caller's caller promises NULL or a live list.
         let list = unsafe { shared(quarantine, "quarantine") }?;

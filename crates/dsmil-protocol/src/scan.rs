@@ -30,14 +30,36 @@ pub struct Scan {
 struct Gathered {
     /// Room for all 108 is taken at the start, whatever the driver will claim.
     records: Vec<DeviceRecord>,
-    /// Whether the id with this ordinal came. Bytes and not bits: a store is cheaper than a shift of
-    /// 128 bits.
-    seen: [bool; DEVICE_COUNT],
+    /// What is known of the id with this ordinal. Bytes and not bits: a store is cheaper than a shift
+    /// of 128 bits.
+    seen: [Seen; DEVICE_COUNT],
 }
+
+/// One look tells whether an id is as most are: new, and free to be what it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Seen {
+    NotYet,
+    /// Not yet, and it must be marked as quarantined when it comes.
+    MustBeMarked,
+    Came,
+}
+
+const NOTHING_SEEN: [Seen; DEVICE_COUNT] = {
+    let mut seen = [Seen::NotYet; DEVICE_COUNT];
+    let mut i = 0;
+    while i < crate::PERMANENT.len() {
+        if let Some(ordinal) = crate::PERMANENT[i].id.ordinal() {
+            seen[ordinal] = Seen::MustBeMarked;
+        }
+        i += 1;
+    }
+    seen
+};
 
 impl Gathered {
     fn new() -> Self {
-        Self { records: Vec::with_capacity(DEVICE_COUNT), seen: [false; DEVICE_COUNT] }
+        Self { records: Vec::with_capacity(DEVICE_COUNT), seen: NOTHING_SEEN }
     }
 
     #[inline]
@@ -65,13 +87,13 @@ impl Gathered {
         let Some(ordinal) = id.ordinal() else {
             return Err(Fault::IdOutOfRange { id });
         };
-        if self.seen[ordinal] {
-            return Err(Fault::DuplicateId { id });
+        match self.seen[ordinal] {
+            Seen::NotYet => {}
+            Seen::Came => return Err(Fault::DuplicateId { id }),
+            Seen::MustBeMarked if DeviceRecord::decode(record).is_marked() => {}
+            Seen::MustBeMarked => return Err(Fault::QuarantinedMarkedSafe { id }),
         }
-        if id.is_permanent() && !DeviceRecord::decode(record).is_marked() {
-            return Err(Fault::QuarantinedMarkedSafe { id });
-        }
-        self.seen[ordinal] = true;
+        self.seen[ordinal] = Seen::Came;
         Ok(())
     }
 }
