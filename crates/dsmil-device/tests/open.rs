@@ -7,9 +7,12 @@ mod common;
 
 use std::fs;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
-use common::{Served, faults, options, run_dir};
-use dsmil_device::{Error, OpenFailure};
+use common::{Served, faults, options, role, run_dir};
+use dsmil_device::{Device, Error, OpenFailure};
 use dsmil_protocol::RequestCode;
 
 fn failure(spec: &str) -> (OpenFailure, String) {
@@ -153,4 +156,51 @@ fn a_recording_is_played_back_to_the_same_answers_and_to_no_others() {
     assert!(matches!(options(&run).open(&replay), Err(Error::Trace { line: 2, .. })));
     fs::write(&trace, "{}").unwrap();
     assert!(matches!(options(&run).open(&replay), Err(Error::Trace { line: 1, .. })));
+}
+
+/// This binary again as a user who may not: opens the device and prints the error.
+#[test]
+fn child() {
+    if role().is_some() {
+        let device = std::env::var("DSMIL_DEVICE").unwrap();
+        let error = Device::options().open(&device).unwrap_err();
+        assert!(matches!(error, Error::Open { kind: OpenFailure::Refused, .. }), "{error}");
+        println!("\nSAYS {error}");
+    }
+}
+
+fn said_to_an_outsider(run: &std::path::Path, device: &std::path::Path) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]).env("DSMIL_TEST_ROLE", "outsider").current_dir("/");
+    command.env("DSMIL_RUN_DIR", run).env("DSMIL_DEVICE", device).uid(61_237).gid(61_237);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text.lines().find_map(|line| line.split_once("SAYS ").map(|(_, rest)| rest.to_owned())).unwrap()
+}
+
+#[test]
+fn a_refused_node_says_which_group_or_udev_rule_is_missing() {
+    assert!(nix::unistd::geteuid().is_root(), "this test plays another user: run it as root");
+    let (folder, run, served) = (tempfile::tempdir().unwrap(), run_dir(), Served::start());
+    for path in [folder.path(), run.path(), served.folder.path()] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    chown(run.path(), Some(61_237), Some(61_237)).unwrap();
+    // Only its owner may: the rule that gives it to a group is missing.
+    let text = said_to_an_outsider(run.path(), &served.path());
+    assert!(text.contains("mode is 0600") && text.contains("udev rule"), "{text}");
+    // A group may, and this user isn't in it.
+    let node = folder.path().join("node");
+    fs::write(&node, "").unwrap();
+    chown(&node, Some(0), Some(61_238)).unwrap();
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o660)).unwrap();
+    let text = said_to_an_outsider(run.path(), &node);
+    assert!(text.contains("not in the group 61238") && text.contains("usermod -aG"), "{text}");
+}
+
+#[test]
+fn a_device_may_be_sent_to_and_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Device>();
 }
