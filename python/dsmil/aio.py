@@ -34,12 +34,13 @@ _T = TypeVar("_T")
 class AsyncDevice:
     """The operations of a `dsmil.Device` for ``await``. Made by its ``aio``."""
 
-    __slots__ = ("_device", "_executor")
+    __slots__ = ("_device", "_ended", "_executor")
 
     def __init__(self, core: _dsmil.Device) -> None:
         # A device of its own around the same core, so that the two don't keep each other alive.
         self._device = _device.Device.__new__(_device.Device)
         self._device._core = core
+        self._ended = False
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dsmil-aio")
 
     async def scan(self) -> Scan:
@@ -96,10 +97,12 @@ class AsyncDevice:
         try:
             future = self._executor.submit(call, *arguments, **named)
         except RuntimeError as error:
-            if not self._device.closed and not self._executor._shutdown:
+            # It says so too where the interpreter is about to end.
+            if not self._ended:
                 raise
             raise ClosedError("the device is closed", kind="closed") from error
         return await asyncio.wrap_future(future)
 
     def _shut_down(self) -> None:
+        self._ended = True
         self._executor.shutdown(wait=False)

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from dsmil import _dsmil
 from dsmil.enums import Operation, ProbeOutcome
@@ -26,7 +26,9 @@ class Device:
     """An open device. Made by `dsmil.open`; closed by ``with``, by `close`, or when nothing refers to it any more.
 
     Threads may share one: one of them uses it at a time, the others wait for at most ``turn_timeout``. While a call
-    waits for the device, other Python threads run; Ctrl-C breaks it off where the kernel lets it be broken off.
+    waits for the device, other Python threads run; Ctrl-C breaks it off where the kernel lets it be broken off (the
+    wait for a turn that another process or thread has ends at ``turn_timeout`` and no sooner). A signal handler runs
+    in the middle of the call that it breaks into: one that uses the same device waits in vain and gets `BusyError`.
 
     **After a fork** the child's copy is dead: each operation raises `ForkedError`, and closing it closes the child's
     file and nothing else. The child opens the device anew. The parent's goes on as if nothing had happened.
@@ -190,6 +192,9 @@ class Device:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open device can't be copied or pickled: open it again where it is needed")
 
     def __repr__(self) -> str:
         return f"<dsmil.Device {self.name!r}{' (closed)' if self.closed else ''}>"

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from dsmil import _dsmil
 
@@ -84,6 +84,9 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
         self.stop()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what serves a device can't be copied or pickled: pass on its path")
 
     def __repr__(self) -> str:
         return f"<dsmil.sim.Server {str(self.path)!r}{'' if self.is_running else ' (ended)'}>"

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import dsmil
+
+# What fails is printed so that it can be repeated; nothing is kept in the tree.
+settings.register_profile("dsmil", database=None, print_blob=True)
+settings.load_profile("dsmil")
 
 
 @pytest.fixture(autouse=True)

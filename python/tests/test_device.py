@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import gc
 import io
 import os
+import pickle
 import struct
 import weakref
 from pathlib import Path
@@ -123,6 +125,13 @@ def test_the_file_number_is_of_the_device_itself(served: dsmil.sim.Server, run_d
 def test_a_device_without_a_file_has_no_number(sim: dsmil.Device) -> None:
     with pytest.raises(io.UnsupportedOperation):
         sim.fileno()
+
+
+def test_neither_a_device_nor_a_server_can_be_copied(sim: dsmil.Device, served: dsmil.sim.Server) -> None:
+    for one in (sim, served):
+        for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="can't be copied"):
+                copied(one)
 
 
 def test_names(sim: dsmil.Device, run_dir: Path) -> None:

@@ -27,11 +27,14 @@ spec, run_dir, kind = sys.argv[1:]
 class Mine(Exception): pass
 def handler(number, frame): raise Mine("mine")
 def harmless(number, frame): print("handled", flush=True)
+def reentrant(number, frame): device.version()
+if kind == "reentrant":
+    signal.signal(signal.SIGINT, reentrant)
 if kind == "own":
     signal.signal(signal.SIGINT, handler)
 if kind == "harmless":
     signal.signal(signal.SIGINT, harmless)
-with dsmil.open(spec, run_dir=run_dir, call_deadline=30, transfer_deadline=30) as device:
+with dsmil.open(spec, run_dir=run_dir, call_deadline=30, transfer_deadline=30, turn_timeout=0.2) as device:
     print("ready", flush=True)
     begun = time.monotonic()
     try:
@@ -93,3 +96,11 @@ def test_a_handler_that_raises_nothing_does_not_break_off(tmp_path: Path, run_di
     faults = tmp_path / "faults.toml"
     faults.write_text(SLOW)
     assert interrupted(f"sim:faults={faults}", run_dir, "harmless")[:3] == ["handled", "scanned", "and usable"]
+
+
+def test_a_handler_that_uses_the_same_device_is_told_that_it_is_busy(tmp_path: Path, run_dir: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text(SLOW)
+    raised, usable, _ = interrupted(f"sim:faults={faults}", run_dir, "reentrant")
+    assert raised.startswith("BusyError ")
+    assert usable == "and usable"
