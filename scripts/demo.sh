@@ -88,14 +88,16 @@ build() {
     say "build the command and a program in each language (about two minutes the first time)"
     # The module is loaded by a Python that is there: nothing to link it to.
     export PYO3_BUILD_EXTENSION_MODULE=1
-    cargo build --quiet -p dsmil-cli -p dsmil-python -p dsmil --lib --bin dsmil \
+    cargo build --quiet -p dsmil-cli -p dsmil-python -p dsmil -p dsmil-c --lib --bin dsmil \
         --example scan_devices --example quarantine_denied
-    cargo rustc --quiet -p dsmil-c --lib --crate-type staticlib
+    # The C library out of what is built: `cargo rustc` would build half of it again, for other features of its parts.
+    rustc --edition 2024 --crate-name dsmil_static --crate-type staticlib -L "dependency=$target/debug/deps" \
+        --extern "dsmil_c=$target/debug/libdsmil_c.rlib" -o "$work/libdsmil.a" - <<<'extern crate dsmil_c;'
     PATH=$target/debug:$PATH
     local program
     for program in scan_devices quarantine_denied; do
         cp "$target/debug/examples/$program" "$work/${program}_rust"
-        cc -std=c11 -Wall -Wextra -O1 -Iinclude "examples/c/$program.c" "$target/debug/libdsmil_c.a" \
+        cc -std=c11 -Wall -Wextra -O1 -Iinclude "examples/c/$program.c" "$work/libdsmil.a" \
             -lpthread -ldl -lm -o "$work/${program}_c"
     done
     # The wheel, without its wrapping.
