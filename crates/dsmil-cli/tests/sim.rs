@@ -7,7 +7,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::{Ran, dsmil, make_private, serve, signal};
+use common::{Ran, dsmil, make_private, serve};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -45,8 +45,7 @@ fn it_serves_until_sigterm_or_sigint_and_leaves_nothing() {
         let (mut child, line) = serve(&here.place, &["--options", "seed=7"]);
         assert!(line.ends_with("/served/dsmil-72dev"), "{line}");
         here.dsmil(&["scan"]).expect(0);
-        signal(&child, ending);
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{ending}");
+        assert_eq!(child.end(ending), Some(0), "{ending}");
         assert!(!is_mounted(&here.place));
         assert_eq!(std::fs::read_dir(&here.place).unwrap().count(), 0);
         let gone = here.dsmil(&["scan"]).expect(4);
@@ -58,16 +57,14 @@ fn it_serves_until_sigterm_or_sigint_and_leaves_nothing() {
 fn a_stale_mount_is_told_and_taken_over() {
     let here = place();
     let (mut child, _) = serve(&here.place, &[]);
-    signal(&child, Signal::SIGKILL);
-    child.wait().unwrap();
+    assert_eq!(child.end(Signal::SIGKILL), None);
     let stale = here.dsmil(&["scan"]).expect(4);
     assert!(stale.err.contains("the program that served this device is gone"), "{stale:?}");
     let doctor = here.dsmil(&["doctor"]).expect(1);
     assert!(doctor.out.contains("device          missing"), "{doctor:?}");
     let (mut child, _) = serve(&here.place, &[]);
     here.dsmil(&["scan"]).expect(0);
-    signal(&child, Signal::SIGTERM);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.end(Signal::SIGTERM), Some(0));
     assert!(!is_mounted(&here.place));
 }
 
@@ -82,8 +79,7 @@ fn json_names_the_files() {
     for name in ["counters", "faults"] {
         std::fs::read_to_string(told[name].as_str().unwrap()).unwrap();
     }
-    signal(&child, Signal::SIGTERM);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.end(Signal::SIGTERM), Some(0));
 }
 
 #[test]
@@ -94,8 +90,7 @@ fn faults_come_from_a_file() {
     let (mut child, _) = serve(&here.place, &["--faults", faults.to_str().unwrap()]);
     assert!(here.dsmil(&["thermal"]).expect(4).err.contains("EIO"));
     here.dsmil(&["status"]).expect(0);
-    signal(&child, Signal::SIGTERM);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.end(Signal::SIGTERM), Some(0));
 }
 
 #[test]
@@ -118,6 +113,5 @@ fn what_cannot_be_served_is_told() {
     assert!(!here.place.exists());
     let (mut child, _) = serve(&here.place, &[]);
     assert!(refused(&[at], 1).contains("mounted"));
-    signal(&child, Signal::SIGTERM);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.end(Signal::SIGTERM), Some(0));
 }

@@ -110,23 +110,41 @@ pub(crate) fn make_private(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
 }
 
-/// `dsmil sim serve` as a process, once it answers; and the line that it printed.
-pub(crate) fn serve(place: &Path, arguments: &[&str]) -> (Child, String) {
-    let mut child = dsmil()
-        .args(["sim", "serve"])
-        .arg(place)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    (child, line.trim_end().to_owned())
+/// `dsmil sim serve` as a process; a test that fails leaves none behind.
+pub(crate) struct Served {
+    child: Child,
+    ended: bool,
 }
 
-pub(crate) fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+impl Served {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, and gives the exit status; `None` if the signal ended it.
+    pub(crate) fn end(&mut self, signal: Signal) -> Option<i32> {
+        self.ended = true;
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Signal::SIGTERM);
+        }
+    }
+}
+
+/// Serves, once it answers; and the line that it printed.
+pub(crate) fn serve(place: &Path, arguments: &[&str]) -> (Served, String) {
+    let mut child = dsmil().args(["sim", "serve"]).arg(place).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let out = child.stdout.take().unwrap();
+    let served = Served { child, ended: false };
+    let mut line = String::new();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    (served, line.trim_end().to_owned())
 }
 
 /// Runs a command on a pseudo-terminal, and gives what it wrote there.
