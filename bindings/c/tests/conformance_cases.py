@@ -1,0 +1,100 @@
+"""Turns tests/conformance/*.toml into a C table: conformance_cases.py FOLDER > cases.h.
+
+C has no TOML reader. A case with a key that is not known becomes a case that fails and says which.
+"""
+
+import errno
+import sys
+import tomllib
+from pathlib import Path
+
+ABSENT = "ABSENT"
+OPERATIONS = ["version", "status", "thermal", "scan", "info", "read", "probe"]
+REQUESTS = [
+    "GET_VERSION", "GET_STATUS", "SCAN_DEVICES", "READ_DEVICE", "GET_THERMAL", "SCAN_START", "SCAN_CHUNK", "SCAN_COMPLETE",
+    "READ_START", "READ_CHUNK", "READ_COMPLETE",
+]  # fmt: skip
+OUTCOMES = ["works", "refused", "missing", "not-asked"]
+LIMITS = ["call_deadline_ms", "transfer_deadline_ms", "tries", "attempts"]
+RECORD = ["state", "access", "is_quarantined", "has_response", "has_thermal"]
+STATUS = ["safe_device_count", "quarantined_count", "kernel_module_loaded", "thermal_safe"]
+CASE = ["name", "shows", "device", "faults", "policy", "stop", "isolate", "dry_run", "op", "id", "repeat", "limits", "expect"]
+EXPECT = [
+    "ok", "error", "key", "explicit", "fault", "chunk", "bytes_done", "errno", "state", "interrupted", "records", "length",
+    "sha256", "version", "celsius", "record", "status", "probe", "accesses", "asked",
+]  # fmt: skip
+
+
+def text(value):
+    """A C string, or NULL. Every byte that isn't plain is written in octal, which can't run into the next."""
+    if value is None:
+        return "NULL"
+    plain = (chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in value.encode())
+    return '"' + "".join(plain) + '"'
+
+
+def number(value):
+    return ABSENT if value is None else str(int(value))
+
+
+def table(values, keys, convert=number):
+    return "{" + ", ".join(convert(values.get(key)) for key in keys) + "}"
+
+
+def outcome(value):
+    return ABSENT if value is None else str(OUTCOMES.index(value))
+
+
+def problem(case):
+    """What is wrong with the case itself, or None."""
+    expect = case.get("expect", {})
+    for values, known, where in (
+        (case, CASE, "case"),
+        (expect, EXPECT, "expect"),
+        (case.get("limits", {}), LIMITS, "limits"),
+        (expect.get("record", {}), RECORD, "record"),
+        (expect.get("status", {}), STATUS, "status"),
+        (expect.get("probe", {}), REQUESTS, "probe"),
+        (expect.get("asked", {}), REQUESTS, "asked"),
+    ):
+        unknown = [key for key in values if key not in known]
+        if unknown:
+            return f"{where} has an unknown key: {unknown[0]}"
+    if "ok" not in expect:
+        return "expect.ok is missing"
+    if case.get("op") not in OPERATIONS:
+        return f"there is no operation {case.get('op')}"
+    if "id" not in case and (case["op"] in ("info", "read") or "accesses" in expect):
+        return "id is missing"
+    return None
+
+
+def row(file, case):
+    expect = case.get("expect", {})
+    get = expect.get
+    celsius = get("celsius", [None, None])
+    os_error = None if get("errno") is None else getattr(errno, get("errno"))
+    fields = [
+        text(file.name), text(case.get("name", "without a name")), text(problem(case)), text(case.get("device", "seed=7")),
+        text(case.get("faults")), text(case.get("policy")), number(case.get("stop", False)), number(case.get("dry_run", False)),
+        number(case.get("isolate")), number(OPERATIONS.index(case.get("op"))), number(case.get("id")),
+        number(case.get("repeat", 1)), table(case.get("limits", {}), LIMITS), number(get("ok", False)), text(get("error")),
+        text(get("key")), text(get("fault")), text(get("sha256")), number(get("explicit")), number(get("chunk")),
+        number(get("bytes_done")), number(os_error), number(get("state")), number(get("interrupted")), number(get("records")),
+        number(get("length")), number(get("version")), number(celsius[0]), number(celsius[1]),
+        table(get("record", {}), RECORD), table(get("status", {}), STATUS), table(get("probe", {}), REQUESTS, outcome),
+        number(get("accesses")), table(get("asked", {}), REQUESTS),
+    ]  # fmt: skip
+    return "    {" + ", ".join(fields) + "},"
+
+
+def main():
+    files = sorted(Path(sys.argv[1]).glob("*.toml"))
+    print("/* Made by conformance_cases.py. */\nstatic const conformance_case CASES[] = {")
+    for file in files:
+        for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]:
+            print(row(file, case))
+    print("};")
+
+
+main()
