@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use dsmil::{
-    BackendSpec, Device, InterruptCheck, Isolations, Limits, OpenOptions, PolicyError, Quarantine, RunDir, load_policies,
+    BackendSpec, Device, InterruptCheck, Isolations, Limits, OpenOptions, PolicyError, Quarantine, RunDir, current_quarantine,
+    load_policies,
 };
 
 use crate::args::Globals;
@@ -89,20 +90,23 @@ impl Context {
         Ok(Isolations::new(self.run_dir()?))
     }
 
-    /// The rules as a device would apply them. Isolations that can't be read deny everything, as there.
+    /// The rules as a device would apply them. Without a run directory there is no access: everything is denied.
     pub(crate) fn quarantine(&self) -> Quarantine {
-        let mut quarantine = load_policies(self.globals.policy.as_deref());
-        match self.isolations().and_then(|isolations| isolations.active()) {
-            Ok(isolations) => {
-                quarantine.set_isolations(isolations, now_ms());
-                quarantine
-            }
-            Err(error) => {
+        let policy = self.globals.policy.as_deref();
+        self.run_dir().map_or_else(
+            |error| {
                 let file = self.run_path().map_or_else(|_| "run directory".to_owned(), |path| path.display().to_string());
                 let remedy = "`dsmil doctor` says what to do; without it nobody knows what is isolated".to_owned();
-                quarantine.with_unusable_policy(PolicyError { file, position: None, key: None, what: error.to_string(), remedy })
-            }
-        }
+                load_policies(policy).with_unusable_policy(PolicyError {
+                    file,
+                    position: None,
+                    key: None,
+                    what: error.to_string(),
+                    remedy,
+                })
+            },
+            |run| current_quarantine(&run, policy),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dsmil_audit::{Entry, Outcome};
@@ -139,6 +139,15 @@ impl Isolations {
     }
 }
 
+/// The quarantine as a device applies it now: the policies (see [`load_policies`](crate::load_policies)) and
+/// the isolations of a run directory. A policy or a list of isolations that can't be read denies everything.
+pub fn current_quarantine(run: &RunDir, policy: Option<&Path>) -> Quarantine {
+    let policies = crate::load_policies(policy);
+    let mut quarantine = policies.clone();
+    refresh(&mut quarantine, &policies, run);
+    quarantine
+}
+
 /// Brings a quarantine up to date. A list that can't be read denies everything.
 pub(crate) fn refresh(quarantine: &mut Quarantine, base: &Quarantine, run: &RunDir) {
     let now_ms = unix_ms();
@@ -170,7 +179,7 @@ fn active(run: &RunDir, now_ms: u64) -> Result<Vec<Isolation>, Error> {
     query(&path, now_ms).map_err(|error| fail(error.to_string()))
 }
 
-fn query(path: &std::path::Path, now_ms: u64) -> rusqlite::Result<Vec<Isolation>> {
+fn query(path: &Path, now_ms: u64) -> rusqlite::Result<Vec<Isolation>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let database = Connection::open_with_flags(path, flags)?;
     database.busy_timeout(BUSY_WAIT)?;

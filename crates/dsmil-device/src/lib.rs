@@ -40,7 +40,7 @@ mod turn;
 pub use backend::{BackendSpec, DEFAULT_DEVICE, DEVICE_VARIABLE, SharedModel};
 pub use device::Device;
 pub use error::{Error, Interference, OpenFailure};
-pub use isolation::Isolations;
+pub use isolation::{Isolations, current_quarantine};
 pub use latency::{EXPECTED_ANSWER, LatencyReport, LatencySummary};
 pub use options::{InterruptCheck, Limits, OpenOptions};
 pub use policy::{POLICY_VARIABLE, SYSTEM_POLICY, load_policies, policy_files};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use dsmil_protocol::DeviceId;
+use jiff::Timestamp;
 
 /// A device that somebody took out of use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +33,20 @@ impl fmt::Display for Isolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; isolated by {}", self.reason, self.author)?;
         match self.until_ms {
-            Some(until) => write!(f, " until {until} ms since the epoch"),
+            Some(until) => write!(f, " until {}", Moment(until)),
             None => write!(f, " until it is released"),
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch, as people write a time: UTC, to the second.
+struct Moment(u64);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match i64::try_from(self.0 / 1000).ok().and_then(|seconds| Timestamp::from_second(seconds).ok()) {
+            Some(time) => write!(f, "{time}"),
+            None => write!(f, "a time beyond the calendar ({} ms since 1970)", self.0),
         }
     }
 }

@@ -27,8 +27,8 @@ pub use dsmil_sim as sim;
 pub use dsmil_device::{
     BackendSpec, DEFAULT_DEVICE, DEFAULT_RUN_DIR, DEVICE_VARIABLE, Device, EXPECTED_ANSWER, Error, Interference, InterruptCheck,
     Isolations, LatencyReport, LatencySummary, Limits, OpenFailure, OpenOptions, POLICY_VARIABLE, Probe, ProbeOutcome, Pulled,
-    RUN_DIR_VARIABLE, RunDir, SYSTEM_POLICY, SelfCheck, SelfCheckEntry, SharedModel, StopRecord, clear_stop, emergency_stop,
-    load_policies, policy_files, stop_state,
+    RUN_DIR_VARIABLE, RunDir, SYSTEM_POLICY, SelfCheck, SelfCheckEntry, SharedModel, StopRecord, clear_stop, current_quarantine,
+    emergency_stop, load_policies, policy_files, stop_state,
 };
 pub use dsmil_protocol::{
     Access, CHUNK_BYTES, DEVICE_COUNT, DeviceId, DeviceRecord, Fault, Group, MAX_CHUNKS, MAX_READ_BYTES, OutsideRange, PERMANENT,
