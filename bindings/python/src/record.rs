@@ -184,8 +184,7 @@ impl Members {
 
 /// A scan's records as a tuple.
 pub(crate) fn tuple(py: Python<'_>, records: Vec<dsmil::DeviceRecord>) -> PyResult<Bound<'_, PyTuple>> {
-    let made: PyResult<Vec<_>> = records.into_iter().map(|record| Bound::new(py, DeviceRecord(record))).collect();
-    PyTuple::new(py, made?)
+    PyTuple::new(py, records.into_iter().map(DeviceRecord))
 }
 
 /// Puts a scan together from chunks of 256 bytes that were recorded elsewhere, under the same checks.
