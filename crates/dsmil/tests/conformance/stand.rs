@@ -39,8 +39,9 @@ impl Counted {
 
 /// A simulated device with a run directory and a policy of its own.
 pub(crate) struct Stand {
-    folder: tempfile::TempDir,
+    /// Before the folder, which can only be removed once nothing is mounted in it.
     driver: Driver,
+    folder: tempfile::TempDir,
     policy: PathBuf,
 }
 
@@ -68,7 +69,7 @@ impl Stand {
             }
             Place::Served => Driver::Server(Server::start(folder.path().join("served"), config, faults).unwrap()),
         };
-        Self { folder, driver, policy }
+        Self { driver, folder, policy }
     }
 
     pub(crate) fn run_dir(&self) -> PathBuf {
