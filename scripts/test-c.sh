@@ -35,7 +35,7 @@ try() {
 }
 
 say "cargo cinstall into $stage_prefix"
-cargo cinstall -q -p dsmil-c --release --prefix="$stage_prefix" --libdir=lib
+cargo cinstall -p dsmil-c --release --prefix="$stage_prefix" --libdir=lib
 export PKG_CONFIG_PATH=$stage_prefix/lib/pkgconfig LD_LIBRARY_PATH=$stage_prefix/lib
 unset DSMIL_DEVICE DSMIL_POLICY
 export DSMIL_RUN_DIR=$run
