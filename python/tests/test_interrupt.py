@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -104,3 +106,34 @@ def test_a_handler_that_uses_the_same_device_is_told_that_it_is_busy(tmp_path: P
     raised, usable, _ = interrupted(f"sim:faults={faults}", run_dir, "reentrant")
     assert raised.startswith("BusyError ")
     assert usable == "and usable"
+
+
+WAITER = """
+import sys
+import dsmil
+
+with dsmil.open(sys.argv[1], run_dir=sys.argv[2], turn_timeout=60) as device:
+    print("ready", flush=True)
+    try:
+        device.scan()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    print(device.version(), flush=True)
+"""
+
+
+def test_it_ends_the_wait_for_the_turn(served: dsmil.sim.Server, run_dir: Path) -> None:
+    holder = os.open(served.device, os.O_RDWR)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    try:
+        arguments = [sys.executable, "-c", WAITER, str(served.device), str(run_dir)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=30)
+    finally:
+        os.close(holder)
+    assert printed.startswith("interrupted\n")
+    assert process.returncode == 0

@@ -40,6 +40,6 @@ pub(crate) fn audit_tail(py: Python<'_>, count: i64, directory: Option<PathBuf>,
 fn place(directory: Option<PathBuf>, run_dir: Option<PathBuf>) -> Result<PathBuf, dsmil::Error> {
     match directory {
         Some(directory) => Ok(directory),
-        None => Ok(RunDir::open(&RunDir::resolve(run_dir.as_deref(), false)?)?.audit_path()),
+        None => Ok(RunDir::open(&RunDir::resolve_default(run_dir.as_deref())?)?.audit_path()),
     }
 }

@@ -55,10 +55,10 @@ fn describe(to: &Bound<'_, PyDict>, error: &Error) -> PyResult<()> {
             to.set_item("unrecorded", unrecorded.as_deref())
         }
         Error::Stopped(record) => to.set_item("record", stop::as_python(to.py(), record)?),
-        Error::DryRun { request, .. }
-        | Error::Unsupported { request }
-        | Error::Interrupted { request }
-        | Error::Vanished { request, .. } => to.set_item("request", request.name()),
+        Error::DryRun { request, .. } | Error::Unsupported { request } | Error::Vanished { request, .. } => {
+            to.set_item("request", request.name())
+        }
+        Error::Interrupted { during } => to.set_item("during", *during),
         Error::Deadline { what, limit, elapsed, interrupted, .. } => {
             to.set_item("what", *what)?;
             to.set_item("limit", limit.as_secs_f64())?;

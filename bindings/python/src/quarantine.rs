@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dsmil::{Error, Isolation, Isolations, OpenOptions, PERMANENT, RunDir, SelfCheck, load_policies};
+use dsmil::{Error, Isolation, Isolations, OpenOptions, PERMANENT, RunDir, SelfCheck, current_quarantine};
 use pyo3::prelude::*;
 
 use crate::argument::{Id, Use, seconds};
@@ -26,10 +26,8 @@ impl Quarantine {
     #[pyo3(signature = (policy, run_dir))]
     fn new(py: Python<'_>, policy: Option<PathBuf>, run_dir: Option<PathBuf>) -> PyResult<Self> {
         blocking::run(py, || {
-            let active = open(run_dir)?.active()?;
-            let mut quarantine = load_policies(policy.as_deref());
-            quarantine.set_isolations(active, now_ms());
-            Ok(Self(quarantine))
+            let run = RunDir::open(&RunDir::resolve_default(run_dir.as_deref())?)?;
+            Ok(Self(current_quarantine(&run, policy.as_deref())))
         })
     }
 
@@ -110,7 +108,7 @@ pub(crate) fn self_check(py: Python<'_>, policy: Option<PathBuf>, run_dir: Optio
 }
 
 fn open(run_dir: Option<PathBuf>) -> Result<Isolations, Error> {
-    Ok(Isolations::new(RunDir::open(&RunDir::resolve(run_dir.as_deref(), false)?)?))
+    Ok(Isolations::new(RunDir::open(&RunDir::resolve_default(run_dir.as_deref())?)?))
 }
 
 fn fields(isolation: &Isolation) -> IsolationFields {

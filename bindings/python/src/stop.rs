@@ -16,7 +16,7 @@ pub(crate) fn emergency_stop<'py>(
     reason: &str,
     run_dir: Option<PathBuf>,
 ) -> PyResult<(Bound<'py, PyAny>, f64, Option<String>)> {
-    let pulled = blocking::run(py, || dsmil::emergency_stop(&RunDir::resolve(run_dir.as_deref(), false)?, reason))?;
+    let pulled = blocking::run(py, || dsmil::emergency_stop(&RunDir::resolve_default(run_dir.as_deref())?, reason))?;
     Ok((as_python(py, &pulled.record)?, pulled.took.as_secs_f64(), pulled.unrecorded))
 }
 
@@ -24,14 +24,14 @@ pub(crate) fn emergency_stop<'py>(
 #[pyfunction]
 #[pyo3(signature = (reason, run_dir))]
 pub(crate) fn clear_stop(py: Python<'_>, reason: &str, run_dir: Option<PathBuf>) -> PyResult<bool> {
-    blocking::run(py, || dsmil::clear_stop(&RunDir::resolve(run_dir.as_deref(), false)?, reason))
+    blocking::run(py, || dsmil::clear_stop(&RunDir::resolve_default(run_dir.as_deref())?, reason))
 }
 
 /// The stop in force, if one is.
 #[pyfunction]
 #[pyo3(signature = (run_dir))]
 pub(crate) fn stop_state(py: Python<'_>, run_dir: Option<PathBuf>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let record = blocking::run(py, || dsmil::stop_state(&RunDir::resolve(run_dir.as_deref(), false)?))?;
+    let record = blocking::run(py, || dsmil::stop_state(&RunDir::resolve_default(run_dir.as_deref())?))?;
     record.map(|record| as_python(py, &record)).transpose()
 }
 

@@ -77,8 +77,7 @@ fn request(error: &dsmil::Error) -> Option<&'static str> {
     match error {
         dsmil::Error::Request { request, .. }
         | dsmil::Error::Vanished { request, .. }
-        | dsmil::Error::Unsupported { request }
-        | dsmil::Error::Interrupted { request } => Some(request.name()),
+        | dsmil::Error::Unsupported { request } => Some(request.name()),
         _ => None,
     }
 }

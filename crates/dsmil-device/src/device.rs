@@ -11,15 +11,18 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::backend::{self, Backend, BackendSpec, SharedModel, SimBackend};
 use crate::clock::{Moment, unix_ms};
-use crate::door::{Door, Interrupt, Operation, Place};
+use crate::door::{Door, Operation, Place};
 use crate::latency::Latency;
-use crate::options::OpenOptions;
+use crate::options::{Interrupt, OpenOptions};
 use crate::sys::{process_mark, process_page};
 use crate::turn::Turn;
 use crate::{Error, LatencyReport, Limits, OpenFailure, Probe, RunDir, audit, isolation, load_policies};
 
 /// How often the isolations are read again even if nobody said that they changed.
 const REFRESH: Duration = Duration::from_secs(1);
+
+/// How often the caller is asked whether to go on waiting for another thread.
+const ASK_CALLER: Duration = Duration::from_millis(50);
 
 /// How old the knowledge may be that a stop would be seen: less than the 85 ms that a stop may take.
 const PAGE_CHECK: Duration = Duration::from_millis(50);
@@ -34,6 +37,7 @@ const PAGE_CHECK: Duration = Duration::from_millis(50);
 pub struct Device {
     name: String,
     limits: Limits,
+    interrupt: Interrupt,
     run: Arc<RunDir>,
     core: Mutex<Core>,
 }
@@ -98,7 +102,7 @@ impl Device {
             limits: options.limits.clone(),
             latency: Latency::new(),
             dry_run: options.dry_run,
-            interrupt: Interrupt(options.interrupt),
+            interrupt: options.interrupt.clone(),
             opened_by: process_mark().map_err(fault)?,
             process: process_page().map_err(fault)?,
             operation: Operation::none(),
@@ -114,7 +118,7 @@ impl Device {
             scans_at_once: None,
         };
         isolation::refresh(&mut core.quarantine, &core.policies, &run);
-        let device = Self { name, limits: options.limits, run, core: Mutex::new(core) };
+        let device = Self { name, limits: options.limits, interrupt: options.interrupt, run, core: Mutex::new(core) };
         device.check_that_it_is_one()?;
         Ok(device)
     }
@@ -287,14 +291,38 @@ impl Device {
         Ok(())
     }
 
+    /// Whether the device is closed, or this is a child process to which it doesn't belong.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.lock(), Err(Error::Closed | Error::Forked { .. }))
+    }
+
     fn lock(&self) -> Result<MutexGuard<'_, Core>, Error> {
-        let waited = self.limits.turn_timeout;
-        let core = self.core.try_lock_for(waited).ok_or_else(|| Error::Busy { device: self.name.clone(), waited })?;
+        let core = match self.core.try_lock() {
+            Some(core) => core,
+            None => self.wait_for_lock()?,
+        };
         match &core.door {
             Some(door) => door.check_process()?,
             None => return Err(Error::Closed),
         }
         Ok(core)
+    }
+
+    /// Waits for another thread's operation to end, and asks the caller now and then whether to go on.
+    fn wait_for_lock(&self) -> Result<MutexGuard<'_, Core>, Error> {
+        let begun = Moment::now();
+        loop {
+            let left = self.limits.turn_timeout.saturating_sub(begun.elapsed());
+            if let Some(core) = self.core.try_lock_for(left.min(ASK_CALLER)) {
+                return Ok(core);
+            }
+            if begun.elapsed() >= self.limits.turn_timeout {
+                return Err(Error::Busy { device: self.name.clone(), waited: begun.elapsed() });
+            }
+            if self.interrupt.is_wanted() {
+                return Err(Error::Interrupted { during: "waiting for another thread" });
+            }
+        }
     }
 
     fn ask_plain(&self, what: &'static str, request: &Request, argument: &mut [u8]) -> Result<(), Error> {
@@ -347,9 +375,9 @@ impl Door {
     fn take_turn(&mut self, name: &str) -> Result<Turn, Error> {
         // A dry run, and a stop, ask nothing and so need no turn.
         if self.dry_run || self.run.is_stopped() {
-            return Turn::take(None, Duration::ZERO, name, &self.operation.watch);
+            return Ok(Turn::none());
         }
-        let turn = Turn::take(self.backend.file(), self.limits.turn_timeout, name, &self.operation.watch)?;
+        let turn = Turn::take(self.backend.file(), self.limits.turn_timeout, name, &self.operation.watch, &self.interrupt)?;
         // The wait for the turn isn't the device's slowness.
         self.operation.restart();
         Ok(turn)

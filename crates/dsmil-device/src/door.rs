@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use crate::backend::{Backend, BackendError};
 use crate::clock::{Moment, nanos};
 use crate::latency::Latency;
-use crate::options::{InterruptCheck, Limits};
+use crate::options::{Interrupt, Limits};
 use crate::sys::Watch;
 use crate::{Error, RunDir, stop};
 
@@ -75,15 +75,6 @@ impl Operation {
         self.begun = Moment::now();
         self.deadline = self.begun.after(limit);
         self.last = self.begun;
-    }
-}
-
-/// The caller's wish to break off.
-pub(crate) struct Interrupt(pub(crate) Option<InterruptCheck>);
-
-impl std::fmt::Debug for Interrupt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Interrupt").field(&self.0.is_some()).finish()
     }
 }
 
@@ -176,12 +167,10 @@ impl Door {
         if interrupted && self.operation.last >= self.operation.deadline {
             return Err(self.late_operation(self.operation.last, true));
         }
-        match &self.interrupt.0 {
-            Some(wants_out) if (took > LONG_CALL || interrupted) && wants_out() => {
-                Err(Error::Interrupted { request: request.code() })
-            }
-            _ => Ok(called),
+        if (took > LONG_CALL || interrupted) && self.interrupt.is_wanted() {
+            return Err(Error::Interrupted { during: request.code().name() });
         }
+        Ok(called)
     }
 
     fn late_operation(&self, now: Moment, interrupted: bool) -> Error {

@@ -119,10 +119,10 @@ pub enum Error {
         request: RequestCode,
     },
     /// The caller's own check (Ctrl-C in Python) asked to break off.
-    #[error("broken off by the caller during {request}")]
+    #[error("broken off by the caller: {during}")]
     Interrupted {
-        /// The request.
-        request: RequestCode,
+        /// What was going on: the request, or a wait.
+        during: &'static str,
     },
     /// The device could not be opened.
     #[error("cannot open {path}: {what}; {remedy}")]

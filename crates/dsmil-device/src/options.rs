@@ -11,6 +11,23 @@ use crate::{Device, Error};
 /// Asked now and then during a long call whether the caller wants to break it off.
 pub type InterruptCheck = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// The caller's wish to break off, if it may have one.
+#[derive(Clone, Default)]
+pub(crate) struct Interrupt(Option<InterruptCheck>);
+
+impl Interrupt {
+    /// Asks the caller.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.as_ref().is_some_and(|wants_out| wants_out())
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Interrupt").field(&self.0.is_some()).finish()
+    }
+}
+
 /// The bounds within which requests are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -73,7 +90,7 @@ pub struct OpenOptions {
     pub(crate) policy: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) dry_run: bool,
-    pub(crate) interrupt: Option<InterruptCheck>,
+    pub(crate) interrupt: Interrupt,
 }
 
 impl fmt::Debug for OpenOptions {
@@ -117,10 +134,11 @@ impl OpenOptions {
         self
     }
 
-    /// A function that is asked, whenever a call was interrupted or took long, whether to break off.
+    /// A function that is asked, whenever a call was interrupted or took long and while a turn is waited
+    /// for, whether to break off. It may be called from any thread that uses the device.
     #[must_use]
     pub fn interrupt(mut self, check: InterruptCheck) -> Self {
-        self.interrupt = Some(check);
+        self.interrupt = Interrupt(Some(check));
         self
     }
 

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::libc::O_NOFOLLOW;
 
-use crate::Error;
 use crate::sys::SharedPage;
+use crate::{BackendSpec, Error};
 
 /// Where the run directory is unless something else is said.
 pub const DEFAULT_RUN_DIR: &str = "/var/lib/dsmil";
@@ -69,6 +69,16 @@ impl RunDir {
         };
         make().map_err(|error| untrusted(&path, error.to_string(), format!("make it, or set {RUN_DIR_VARIABLE}")))?;
         Ok(path)
+    }
+
+    /// The directory that the default device (`DSMIL_DEVICE`, or `/dev/dsmil-72dev`) would use: the one that an
+    /// emergency stop or an isolation without a device is meant for.
+    ///
+    /// # Errors
+    /// As for `resolve`. A `DSMIL_DEVICE` that makes no sense is none: a stop must be pulled all the same.
+    pub fn resolve_default(given: Option<&Path>) -> Result<PathBuf, Error> {
+        let in_process = BackendSpec::from_environment().is_ok_and(|spec| spec.is_in_process());
+        Self::resolve(given, in_process)
     }
 
     /// Opens a run directory, and makes the control page if it is not there yet.

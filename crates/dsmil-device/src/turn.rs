@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::clock::Moment;
+use crate::options::Interrupt;
 use crate::sys::Watch;
 
 /// The turn, given up when dropped. Nothing to hold where nobody else can be in the way.
@@ -19,10 +20,22 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Waits for the turn, under the watch of the operation that wants it.
-    pub(crate) fn take(file: Option<&Arc<File>>, timeout: Duration, device: &str, watch: &Watch) -> Result<Self, Error> {
+    /// No turn: for who asks nothing.
+    pub(crate) const fn none() -> Self {
+        Self { file: None }
+    }
+
+    /// Waits for the turn, under the watch of the operation that wants it. A signal that the program gets
+    /// meanwhile is a reason to ask the caller whether to go on.
+    pub(crate) fn take(
+        file: Option<&Arc<File>>,
+        timeout: Duration,
+        device: &str,
+        watch: &Watch,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Error> {
         let Some(file) = file else {
-            return Ok(Self { file: None });
+            return Ok(Self::none());
         };
         let begun = Moment::now();
         match file.try_lock() {
@@ -38,6 +51,7 @@ impl Turn {
                 Err(_) if begun.elapsed() >= timeout => {
                     break Err(Error::Busy { device: device.to_owned(), waited: begun.elapsed() });
                 }
+                Err(_) if interrupt.is_wanted() => break Err(Error::Interrupted { during: "waiting for the turn" }),
                 Err(_) => {}
             }
         };

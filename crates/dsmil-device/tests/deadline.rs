@@ -134,7 +134,7 @@ fn a_caller_can_break_a_long_call_off() {
     assert_eq!(questions.load(Ordering::Relaxed), 0, "a short call is not worth a question");
     set(&model, "[[fault]]\non = \"SCAN_CHUNK\"\ndo = \"delay\"\nms = 30\n");
     let error = device.scan().unwrap_err();
-    assert!(matches!(error, Error::Interrupted { request: RequestCode::ScanChunk }), "{error}");
+    assert!(matches!(error, Error::Interrupted { during: "SCAN_CHUNK" }), "{error}");
     assert_eq!(questions.load(Ordering::Relaxed), 3);
 }
 
@@ -162,4 +162,18 @@ fn limits_out_of_range_are_refused_by_name() {
         assert!(matches!(error, Error::Argument { name: which, .. } if which == name), "{error}");
         assert_eq!(error.errno(), Some(Errno::EINVAL));
     }
+}
+
+#[test]
+fn a_caller_can_stop_waiting_for_another_thread() {
+    let run = run_dir();
+    let model = Arc::new(Mutex::new(Model::new(Config::with_seed(7))));
+    let device = options(&run).interrupt(Arc::new(|| true)).open_model(Arc::clone(&model)).unwrap();
+    set(&model, "[[fault]]\non = \"GET_STATUS\"\ndo = \"delay\"\nms = 90\n");
+    std::thread::scope(|scope| {
+        scope.spawn(|| device.status());
+        std::thread::sleep(Duration::from_millis(10));
+        let error = device.version().unwrap_err();
+        assert!(matches!(error, Error::Interrupted { during: "waiting for another thread" }), "{error}");
+    });
 }

@@ -21,6 +21,8 @@
 
 /// The audit log.
 pub use dsmil_audit as audit;
+/// The wire, for programs that take a transfer apart themselves.
+pub use dsmil_protocol as protocol;
 /// The simulated device.
 pub use dsmil_sim as sim;
 

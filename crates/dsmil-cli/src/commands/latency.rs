@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use dsmil::{Device, DeviceId, EXPECTED_ANSWER, Error, LatencyReport, LatencySummary, Operation, RequestCode};
+use dsmil::{Device, DeviceId, EXPECTED_ANSWER, Error, LatencyReport, LatencySummary, Operation};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -103,7 +103,7 @@ fn measure(context: &Context, device: &Device, ids: &[DeviceId], rounds: u32) ->
         device.scan()?;
         for id in ids {
             if context.is_broken_off() {
-                return Err(Error::Interrupted { request: RequestCode::ReadDevice });
+                return Err(Error::Interrupted { during: "measuring" });
             }
             match device.info(*id).and_then(|_| device.read(*id)) {
                 Ok(_) => {}

@@ -49,6 +49,9 @@ pub struct Server {
     place: PathBuf,
     shared: Arc<Shared>,
     session: Option<BackgroundSession>,
+    /// The process that serves. A child made by `fork` has a copy of this value and no thread that
+    /// serves, and must not unmount what its parent does.
+    owner: u32,
 }
 
 impl Server {
@@ -77,7 +80,7 @@ impl Server {
         let shared = Arc::new(Shared::new(model));
         let files = Files::new(Arc::clone(&shared), mode & 0o777);
         let session = fuser::spawn_mount(files, &place, &mount_options()).map_err(|source| mount::explain(&place, source))?;
-        let server = Self { place, shared, session: Some(session) };
+        let server = Self { place, shared, session: Some(session), owner: std::process::id() };
         // The handshake is over; this shows that the loop answers too.
         std::fs::metadata(server.device_path()).map_err(|source| mount::explain(&server.place, source))?;
         Ok(server)
@@ -113,7 +116,7 @@ impl Server {
     /// most a quarter of a second where a client still has a file open.
     ///
     /// # Errors
-    /// [`SimError::End`] where the directory could not be unmounted.
+    /// [`SimError::End`] where the directory could not be unmounted. In a child made by `fork` nothing happens.
     pub fn stop(mut self) -> Result<(), SimError> {
         self.end()
     }
@@ -124,6 +127,10 @@ impl Server {
 
     fn end(&mut self) -> Result<(), SimError> {
         let Some(session) = self.session.take() else { return Ok(()) };
+        if self.owner != std::process::id() {
+            std::mem::forget(session);
+            return Ok(());
+        }
         self.shared.ended.store(true, Ordering::Release);
         let gone = mount::detach_if_served(&self.place, session.guard.is_finished());
         // Only the handle is kept. The rest is dropped at once: it unmounts what is still mounted, and must not
