@@ -46,7 +46,7 @@ python_types() {
 }
 
 # The stubs against what the compiled module really offers: both as the wheel has them.
-python_stubs() { bash scripts/wheel.sh --install && "$venv/bin/python" -P -m mypy.stubtest dsmil._dsmil; }
+python_stubs() { bash scripts/wheel.sh --install && "$venv/bin/python" -P -m mypy.stubtest dsmil; }
 
 check "rules of the house" bash scripts/check-house.sh
 check "shell scripts" shell_scripts
