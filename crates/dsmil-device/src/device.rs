@@ -354,12 +354,11 @@ impl Device {
         act: impl FnOnce(&mut Core, &mut Door) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut core = self.lock()?;
-        let operation = Operation::begin(what, id, self.limits.transfer_deadline);
-        core.refresh(&self.run, operation.begun)?;
+        core.refresh(&self.run, Moment::now())?;
         let span = tracing::debug_span!("operation", what, id = id.map(u16::from), device = self.name);
         // The door is taken out for the call, so that a panic leaves the device closed and not half used.
         let mut door = core.door.take().ok_or(Error::Closed)?;
-        door.operation = operation;
+        door.operation = Operation::begin(what, id, self.limits.transfer_deadline);
         let result = span.in_scope(|| act(&mut core, &mut door));
         door.operation = Operation::none();
         door.latency.settle();

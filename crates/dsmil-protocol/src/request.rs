@@ -99,7 +99,18 @@ impl RequestCode {
     }
 
     /// Bytes of the argument; 0 where there is none.
+    #[inline]
     pub const fn size(self) -> usize {
+        SIZES[self as usize - 1] as usize
+    }
+
+    /// The 32-bit code that `ioctl(2)` takes, composed as the kernel's `_IOC` does on x86-64.
+    #[inline]
+    pub const fn code(self) -> u32 {
+        CODES[self as usize - 1]
+    }
+
+    const fn size_of_argument(self) -> usize {
         match self {
             Self::GetVersion | Self::GetThermal | Self::ReadStart => 4,
             Self::GetStatus => STATUS_BYTES,
@@ -110,15 +121,14 @@ impl RequestCode {
         }
     }
 
-    /// The 32-bit code that `ioctl(2)` takes, composed as the kernel's `_IOC` does on x86-64.
-    pub const fn code(self) -> u32 {
+    const fn compose(self) -> u32 {
         let direction = match self.direction() {
             Direction::None => 0,
             Direction::Write => 1,
             Direction::Read => 2,
             Direction::ReadWrite => 3,
         };
-        (direction << 30) | ((self.size() as u32) << 16) | ((Self::MAGIC as u32) << 8) | self.number() as u32
+        (direction << 30) | ((self.size_of_argument() as u32) << 16) | ((Self::MAGIC as u32) << 8) | self.number() as u32
     }
 
     /// The request with this code; `None` for another magic, number, direction or size, which the
@@ -127,6 +137,26 @@ impl RequestCode {
         Self::ALL.into_iter().find(|request| request.code() == code)
     }
 }
+
+/// Sizes and codes by number, since both are needed for every call.
+const SIZES: [u16; RequestCode::ALL.len()] = {
+    let mut sizes = [0; RequestCode::ALL.len()];
+    let mut i = 0;
+    while i < sizes.len() {
+        sizes[i] = RequestCode::ALL[i].size_of_argument() as u16;
+        i += 1;
+    }
+    sizes
+};
+const CODES: [u32; RequestCode::ALL.len()] = {
+    let mut codes = [0; RequestCode::ALL.len()];
+    let mut i = 0;
+    while i < codes.len() {
+        codes[i] = RequestCode::ALL[i].compose();
+        i += 1;
+    }
+    codes
+};
 
 impl fmt::Display for RequestCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
