@@ -16,10 +16,10 @@ SCANS = 40
 
 
 def main() -> None:
-    """Starts the peers, asks them round by round, prints the table."""
+    """Start the peers, ask them round by round, print the table."""
     device, *arguments = sys.argv[1:]
     names = [argument.partition("=")[0] for argument in arguments]
-    commands = [shlex.split(argument.partition("=")[2]) + [device] for argument in arguments]
+    commands = [[*shlex.split(argument.partition("=")[2]), device] for argument in arguments]
     peers = {}
     for name, command in zip(names, commands, strict=True):
         peers[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -39,7 +39,8 @@ def main() -> None:
 
 def ask(peer: subprocess.Popen[str], name: str) -> float:
     """Microseconds a scan, over one round of a peer."""
-    assert peer.stdin is not None and peer.stdout is not None
+    assert peer.stdin is not None
+    assert peer.stdout is not None
     peer.stdin.write(f"{SCANS}\n")
     peer.stdin.flush()
     answer = peer.stdout.readline()
@@ -49,13 +50,14 @@ def ask(peer: subprocess.Popen[str], name: str) -> float:
 
 
 def show(names: list[str], times: dict[str, list[float]]) -> None:
-    """The table."""
+    """Print the table."""
     base = times[names[0]]
     print(f"{'peer':<28} {'µs a scan':>10} {'fastest':>9} {'ratio':>7}")
     for name in names:
-        ratios = [one / other for one, other in zip(times[name], base, strict=True)]
-        print(f"{name:<28} {statistics.median(times[name]):>10.1f} {min(times[name]):>9.1f} {statistics.median(ratios):>7.3f}")
-    print(f"medians of {ROUNDS} rounds of {SCANS} scans (24 ioctls each) a peer, interleaved in random order; ratio to {names[0]}")
+        mine = times[name]
+        ratio = statistics.median(one / other for one, other in zip(mine, base, strict=True))
+        print(f"{name:<28} {statistics.median(mine):>10.1f} {min(mine):>9.1f} {ratio:>7.3f}")
+    print(f"medians of {ROUNDS} rounds of {SCANS} scans (24 ioctls each) a peer, in random order; ratio to {names[0]}")
 
 
 if __name__ == "__main__":

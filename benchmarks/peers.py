@@ -29,7 +29,7 @@ def with_dsmil(path: str) -> Callable[[], Any]:
 
 
 def with_struct(path: str) -> Callable[[], Any]:
-    """fcntl and struct: a tuple for each device, as good as no checks."""
+    """Use fcntl and struct: a tuple for each device, as good as no checks."""
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def scan() -> list[tuple[int, ...]]:
@@ -93,7 +93,7 @@ class Device:
 
 
 def with_ctypes(path: str) -> Callable[[], Any]:
-    """fcntl and ctypes structures, and a dataclass for each device."""
+    """Use fcntl and ctypes structures, and a dataclass for each device."""
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def scan() -> list[Device]:
@@ -124,7 +124,7 @@ def with_ctypes(path: str) -> Callable[[], Any]:
 
 
 def main() -> None:
-    """Makes scans as asked."""
+    """Make scans as asked."""
     which, path = sys.argv[1:]
     scan = {"dsmil": with_dsmil, "struct": with_struct, "ctypes": with_ctypes}[which](path)
     if len(scan()) != 108:

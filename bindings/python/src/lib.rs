@@ -1,7 +1,7 @@
 //! The extension module under the Python package `dsmil`: what must be fast, or must not hold Python's
 //! global lock. Names, defaults and documentation for users are in `python/dsmil`; this module is private.
 //!
-//! Four rules hold here. Whatever may block runs detached from the interpreter ([`blocking`]). A panic
+//! Four rules hold here. Whatever may block runs detached from the interpreter (`blocking`). A panic
 //! becomes an exception of ours. Each error of the core becomes the exception that its
 //! [`kind`](dsmil::Error::kind) names. Arguments are judged before anything is done.
 
