@@ -9,6 +9,7 @@
 #include <dsmil.h>
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,12 +60,13 @@ static inline bool check_status(dsmil_status got, dsmil_status expected, const c
 #define CHECK_OK(call) CHECK_STATUS(call, DSMIL_OK)
 #define CHECK_TEXT(text, part) check_that((text) != NULL && strstr((text), (part)) != NULL, #text " has " #part, __FILE__, __LINE__)
 
-/* Ends the program where going on makes no sense. */
+/* Ends the program where going on makes no sense: at once, since other threads may be waiting for a device that this very
+ * program serves, and would never let it end otherwise. */
 #define NEED(condition)                                                                                                \
     do {                                                                                                               \
         if (!CHECK(condition)) {                                                                                       \
             fprintf(stderr, "last error: %s\n", dsmil_last_error_message());                                           \
-            exit(1);                                                                                                   \
+            kill(getpid(), SIGKILL);                                                                                   \
         }                                                                                                              \
     } while (0)
 
@@ -114,10 +116,13 @@ static inline void write_file(const char *path, const char *text, mode_t mode) {
     }
 }
 
-/* Options with a run directory of the test's own. */
+/* Options with a run directory of the test's own, and with time for valgrind, under which everything is slow. */
 static inline dsmil_options *options_in(const place *run) {
     dsmil_options *options = dsmil_options_new();
     CHECK_OK(dsmil_options_set_run_dir(options, run->path));
+    CHECK_OK(dsmil_options_set_call_deadline_ms(options, 60000));
+    CHECK_OK(dsmil_options_set_transfer_deadline_ms(options, 60000));
+    CHECK_OK(dsmil_options_set_turn_timeout_ms(options, 60000));
     return options;
 }
 

@@ -212,8 +212,6 @@ static void a_long_call_can_be_broken_off(void) {
     int asked = 0;
     dsmil_options *options = options_in(&run);
     CHECK_OK(dsmil_options_set_interrupt(options, wants_out, &asked));
-    CHECK_OK(dsmil_options_set_call_deadline_ms(options, 60000));
-    CHECK_OK(dsmil_options_set_transfer_deadline_ms(options, 60000));
     dsmil_device *device = NULL;
     CHECK_OK(dsmil_device_open("sim:seed=7", options, &device));
     dsmil_options_free(options);

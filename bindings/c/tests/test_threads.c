@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #define THREADS 8
-#define ROUNDS 10
+#define ROUNDS 5
 
 typedef struct {
     dsmil_device *device;
