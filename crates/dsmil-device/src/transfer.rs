@@ -28,31 +28,28 @@ trait Machine {
     fn bytes_done(&self) -> usize;
 }
 
-impl Machine for ScanTransfer {
-    const TRANSFER: Transfer = Transfer::Scan;
-    fn feed(&mut self, chunk: &[u8; CHUNK_BYTES]) -> Result<Progress, TransferError> {
-        Self::feed(self, chunk)
-    }
-    fn chunks_done(&self) -> u32 {
-        Self::chunks_done(self)
-    }
-    fn bytes_done(&self) -> usize {
-        Self::bytes_done(self)
-    }
+macro_rules! machine {
+    ($machine:ident, $transfer:expr) => {
+        impl Machine for $machine {
+            const TRANSFER: Transfer = $transfer;
+            #[inline]
+            fn feed(&mut self, chunk: &[u8; CHUNK_BYTES]) -> Result<Progress, TransferError> {
+                Self::feed(self, chunk)
+            }
+            #[inline]
+            fn chunks_done(&self) -> u32 {
+                Self::chunks_done(self)
+            }
+            #[inline]
+            fn bytes_done(&self) -> usize {
+                Self::bytes_done(self)
+            }
+        }
+    };
 }
 
-impl Machine for ReadTransfer {
-    const TRANSFER: Transfer = Transfer::Read;
-    fn feed(&mut self, chunk: &[u8; CHUNK_BYTES]) -> Result<Progress, TransferError> {
-        Self::feed(self, chunk)
-    }
-    fn chunks_done(&self) -> u32 {
-        Self::chunks_done(self)
-    }
-    fn bytes_done(&self) -> usize {
-        Self::bytes_done(self)
-    }
-}
+machine!(ScanTransfer, Transfer::Scan);
+machine!(ReadTransfer, Transfer::Read);
 
 impl Door {
     /// SCAN_DEVICES: the whole table in one call, no session that anybody could break.
