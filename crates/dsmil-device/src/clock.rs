@@ -31,6 +31,12 @@ impl Moment {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
+    /// The moment so many nanoseconds later.
+    #[inline]
+    pub(crate) const fn after_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
     /// Nanoseconds from an earlier moment to this one; 0 if it isn't earlier.
     #[inline]
     pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {

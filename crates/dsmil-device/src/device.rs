@@ -74,16 +74,16 @@ impl Device {
 
     pub(crate) fn open_with(spec: &BackendSpec, options: OpenOptions) -> Result<Self, Error> {
         let run = open_run_dir(&options, spec.is_in_process())?;
-        let backend = backend::open(spec)?;
+        let backend = Backend::open(spec)?;
         Self::start(spec.to_string(), backend, run, options)
     }
 
     pub(crate) fn open_model(model: SharedModel, options: OpenOptions) -> Result<Self, Error> {
         let run = open_run_dir(&options, true)?;
-        Self::start("sim:".to_owned(), Box::new(SimBackend::new(model)), run, options)
+        Self::start("sim:".to_owned(), Backend::Sim(SimBackend::new(model)), run, options)
     }
 
-    fn start(name: String, backend: Box<dyn Backend>, run: RunDir, options: OpenOptions) -> Result<Self, Error> {
+    fn start(name: String, backend: Backend, run: RunDir, options: OpenOptions) -> Result<Self, Error> {
         let fault = |errno: nix::errno::Errno| Error::Open {
             path: name.clone().into(),
             kind: if errno == nix::errno::Errno::ENODEV { OpenFailure::NotInitialised } else { OpenFailure::Other(errno) },
@@ -358,7 +358,7 @@ impl Device {
         let span = tracing::debug_span!("operation", what, id = id.map(u16::from), device = self.name);
         // The door is taken out for the call, so that a panic leaves the device closed and not half used.
         let mut door = core.door.take().ok_or(Error::Closed)?;
-        door.operation = Operation::begin(what, id, self.limits.transfer_deadline);
+        door.operation = Operation::begin(what, id, &self.limits);
         let result = span.in_scope(|| act(&mut core, &mut door));
         door.operation = Operation::none();
         door.latency.settle();

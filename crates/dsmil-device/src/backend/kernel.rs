@@ -13,7 +13,7 @@ use nix::libc;
 use nix::sys::stat::{major, minor};
 use nix::sys::statfs::{FUSE_SUPER_MAGIC, fstatfs};
 
-use super::{Backend, BackendError};
+use super::BackendError;
 use crate::error::OpenFailure;
 use crate::{Error, sys};
 
@@ -43,15 +43,14 @@ impl KernelBackend {
         }
         Ok(Self { file: Arc::new(file) })
     }
-}
 
-impl Backend for KernelBackend {
-    fn call(&mut self, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
+    #[inline]
+    pub(crate) fn call(&self, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
         Ok(sys::ioctl(self.file.as_fd(), request, argument)?)
     }
 
-    fn file(&self) -> Option<&Arc<File>> {
-        Some(&self.file)
+    pub(crate) const fn file(&self) -> &Arc<File> {
+        &self.file
     }
 }
 

@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use dsmil_quarantine::Request;
 
 use super::trace::{Head, Line, comes_back, to_hex};
-use super::{Backend, BackendError, BackendSpec, SharedModel};
+use super::{Backend, BackendError, BackendSpec};
 use crate::Error;
 
 #[derive(Debug)]
@@ -18,11 +17,11 @@ pub(crate) struct RecordBackend {
     /// Each line is written at once, so that a crash loses none.
     trace: File,
     lines: usize,
-    inner: Box<dyn Backend>,
+    inner: Backend,
 }
 
 impl RecordBackend {
-    pub(crate) fn create(path: &Path, inner: Box<dyn Backend>, spec: &BackendSpec) -> Result<Self, Error> {
+    pub(crate) fn create(path: &Path, inner: Backend, spec: &BackendSpec) -> Result<Self, Error> {
         let fault = |error: std::io::Error| Error::Trace { path: path.to_owned(), line: 0, what: error.to_string() };
         let trace = File::create(path).map_err(fault)?;
         let mut new = Self { path: path.to_owned(), trace, lines: 0, inner };
@@ -39,10 +38,8 @@ impl RecordBackend {
         };
         write().map_err(|error| Error::Trace { path: self.path.clone(), line: self.lines, what: error.to_string() })
     }
-}
 
-impl Backend for RecordBackend {
-    fn call(&mut self, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
+    pub(crate) fn call(&mut self, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
         let begun = Instant::now();
         let answer = self.inner.call(request, argument);
         let took_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -62,11 +59,7 @@ impl Backend for RecordBackend {
         answer
     }
 
-    fn file(&self) -> Option<&Arc<File>> {
-        self.inner.file()
-    }
-
-    fn model(&self) -> Option<&SharedModel> {
-        self.inner.model()
+    pub(crate) const fn inner(&self) -> &Backend {
+        &self.inner
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use dsmil_quarantine::Request;
 use nix::errno::Errno;
 
+use super::BackendError;
 use super::trace::{Head, Line, from_hex};
-use super::{Backend, BackendError};
 use crate::Error;
 
 #[derive(Debug)]
@@ -59,10 +59,8 @@ impl ReplayBackend {
         }
         Ok(if line.errno == 0 { Ok(()) } else { Err(Errno::from_raw(line.errno)) })
     }
-}
 
-impl Backend for ReplayBackend {
-    fn call(&mut self, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
+    pub(crate) fn call(&mut self, request: &Request, argument: &mut [u8]) -> Result<(), BackendError> {
         self.answer(request, argument).map_err(BackendError::Other)?.map_err(BackendError::Errno)
     }
 }

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 ///
 /// # Errors
 /// What the kernel or the driver answers; EINVAL, without a call, for an argument of another size.
+#[inline]
 pub(crate) fn ioctl(fd: BorrowedFd<'_>, request: &Request, argument: &mut [u8]) -> Result<(), Errno> {
     if argument.len() != request.code().size() {
         return Err(Errno::EINVAL);
