@@ -774,11 +774,11 @@ dsmil_status dsmil_latency_slow(const struct dsmil_latency *latency,
                                 size_t *count);
 
 // Takes the list: the permanent seven, /etc/dsmil/policy.toml, the policy given (or what DSMIL_POLICY names), and the
-// isolations of the run directory (NULL: what DSMIL_RUN_DIR says, or /var/lib/dsmil). A policy that can't be used is no
+// isolations of the run directory (NULL: what DSMIL_RUN_DIR says, or the default device's). A policy, or isolations, that can't be used are no
 // error here: the list then denies everything, and says why in the detail of each denial.
 //
 // *quarantine is to be freed with dsmil_quarantine_free(). Blocks for files, and up to 5 s for a change to the isolations.
-// Any thread. Errors: DSMIL_ERROR_NULL, _RUN_DIRECTORY, _ISOLATIONS.
+// Any thread. Errors: DSMIL_ERROR_NULL, _RUN_DIRECTORY.
 dsmil_status dsmil_quarantine_load(const char *policy,
                                    const char *run_dir,
                                    struct dsmil_quarantine **quarantine);
@@ -806,7 +806,7 @@ dsmil_status dsmil_quarantine_permanent(uint16_t *ids);
 const char *dsmil_permanent_what(uint16_t id);
 
 // Takes a device out of use for `duration_ms` milliseconds; 0: until it is released. Every process that uses the run
-// directory (NULL: what DSMIL_RUN_DIR says, or /var/lib/dsmil) heeds it from its next operation on. One that is isolated
+// directory (NULL: what DSMIL_RUN_DIR says, or the default device's) heeds it from its next operation on. One that is isolated
 // already is isolated anew. It is audited.
 //
 // Blocks for files, and up to 5 s for another process's change. Any thread.

@@ -55,7 +55,7 @@ unsafe fn open(run_dir: *const c_char) -> Result<Isolations, Failure> {
 }
 
 /// Takes a device out of use for `duration_ms` milliseconds; 0: until it is released. Every process that uses the run
-/// directory (NULL: what DSMIL_RUN_DIR says, or /var/lib/dsmil) heeds it from its next operation on. One that is isolated
+/// directory (NULL: what DSMIL_RUN_DIR says, or the default device's) heeds it from its next operation on. One that is isolated
 /// already is isolated anew. It is audited.
 ///
 /// Blocks for files, and up to 5 s for another process's change. Any thread.

@@ -81,7 +81,7 @@ pub(crate) unsafe fn path<'a>(pointer: *const c_char, name: &'static str) -> Res
 /// As for [`optional_path`].
 pub(crate) unsafe fn run_dir(pointer: *const c_char) -> Result<PathBuf, Failure> {
     // SAFETY: as promised to this function.
-    Ok(RunDir::resolve(unsafe { optional_path(pointer) }, false)?)
+    Ok(RunDir::resolve_default(unsafe { optional_path(pointer) })?)
 }
 
 /// Gives a value out as a handle.

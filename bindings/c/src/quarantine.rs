@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::slice;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsmil::{DeviceId, Error, Isolations, Operation, PERMANENT, Quarantine, RunDir, load_policies};
+use dsmil::{DeviceId, Error, Operation, PERMANENT, Quarantine, RunDir, current_quarantine};
 
 use crate::call::call;
 use crate::failure::Failure;
@@ -47,11 +47,11 @@ fn unix_ms() -> u64 {
 }
 
 /// Takes the list: the permanent seven, /etc/dsmil/policy.toml, the policy given (or what DSMIL_POLICY names), and the
-/// isolations of the run directory (NULL: what DSMIL_RUN_DIR says, or /var/lib/dsmil). A policy that can't be used is no
+/// isolations of the run directory (NULL: what DSMIL_RUN_DIR says, or the default device's). A policy, or isolations, that can't be used are no
 /// error here: the list then denies everything, and says why in the detail of each denial.
 ///
 /// *quarantine is to be freed with dsmil_quarantine_free(). Blocks for files, and up to 5 s for a change to the isolations.
-/// Any thread. Errors: DSMIL_ERROR_NULL, _RUN_DIRECTORY, _ISOLATIONS.
+/// Any thread. Errors: DSMIL_ERROR_NULL, _RUN_DIRECTORY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_quarantine_load(
     policy: *const c_char,
@@ -63,10 +63,8 @@ pub unsafe extern "C" fn dsmil_quarantine_load(
         let out = unsafe { Out::new(quarantine, "quarantine") }?;
         // SAFETY: the header asks for NULL or a string.
         let (policy, run_dir) = unsafe { (optional_path(policy), resolve(run_dir)?) };
-        let mut quarantine = load_policies(policy);
-        let isolations = Isolations::new(RunDir::open(&run_dir)?).active()?;
+        let quarantine = current_quarantine(&RunDir::open(&run_dir)?, policy);
         let loaded_ms = unix_ms();
-        quarantine.set_isolations(isolations, loaded_ms);
         let mut allowed = [false; DSMIL_DEVICE_COUNT];
         for (allowed, id) in allowed.iter_mut().zip(DeviceId::served()) {
             *allowed = Operation::ALL.iter().all(|operation| quarantine.clear(id, *operation, loaded_ms).is_ok());

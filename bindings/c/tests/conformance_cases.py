@@ -18,7 +18,21 @@ OUTCOMES = ["works", "refused", "missing", "not-asked"]
 LIMITS = ["call_deadline_ms", "transfer_deadline_ms", "tries", "attempts"]
 RECORD = ["state", "access", "is_quarantined", "has_response", "has_thermal"]
 STATUS = ["safe_device_count", "quarantined_count", "kernel_module_loaded", "thermal_safe"]
-CASE = ["name", "shows", "device", "faults", "policy", "stop", "isolate", "dry_run", "op", "id", "repeat", "limits", "expect"]
+CASE = [
+    "name",
+    "shows",
+    "device",
+    "faults",
+    "policy",
+    "stop",
+    "isolate",
+    "dry_run",
+    "op",
+    "id",
+    "repeat",
+    "limits",
+    "expect",
+]
 EXPECT = [
     "ok", "error", "key", "explicit", "fault", "chunk", "bytes_done", "errno", "state", "interrupted", "records", "length",
     "sha256", "version", "celsius", "record", "status", "probe", "accesses", "asked",
