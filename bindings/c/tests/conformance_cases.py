@@ -6,14 +6,25 @@ C has no TOML reader. A case with a key that is not known becomes a case that fa
 import errno
 import sys
 import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 ABSENT = "ABSENT"
 OPERATIONS = ["version", "status", "thermal", "scan", "info", "read", "probe"]
 REQUESTS = [
-    "GET_VERSION", "GET_STATUS", "SCAN_DEVICES", "READ_DEVICE", "GET_THERMAL", "SCAN_START", "SCAN_CHUNK", "SCAN_COMPLETE",
-    "READ_START", "READ_CHUNK", "READ_COMPLETE",
-]  # fmt: skip
+    "GET_VERSION",
+    "GET_STATUS",
+    "SCAN_DEVICES",
+    "READ_DEVICE",
+    "GET_THERMAL",
+    "SCAN_START",
+    "SCAN_CHUNK",
+    "SCAN_COMPLETE",
+    "READ_START",
+    "READ_CHUNK",
+    "READ_COMPLETE",
+]
 OUTCOMES = ["works", "refused", "missing", "not-asked"]
 LIMITS = ["call_deadline_ms", "transfer_deadline_ms", "tries", "attempts"]
 RECORD = ["state", "access", "is_quarantined", "has_response", "has_thermal"]
@@ -34,12 +45,30 @@ CASE = [
     "expect",
 ]
 EXPECT = [
-    "ok", "error", "key", "explicit", "fault", "chunk", "bytes_done", "errno", "state", "interrupted", "records", "length",
-    "sha256", "version", "celsius", "record", "status", "probe", "accesses", "asked",
-]  # fmt: skip
+    "ok",
+    "error",
+    "key",
+    "explicit",
+    "fault",
+    "chunk",
+    "bytes_done",
+    "errno",
+    "state",
+    "interrupted",
+    "records",
+    "length",
+    "sha256",
+    "version",
+    "celsius",
+    "record",
+    "status",
+    "probe",
+    "accesses",
+    "asked",
+]
 
 
-def text(value):
+def text(value: str | None) -> str:
     """A C string, or NULL. Every byte that isn't plain is written in octal, which can't run into the next."""
     if value is None:
         return "NULL"
@@ -47,19 +76,19 @@ def text(value):
     return '"' + "".join(plain) + '"'
 
 
-def number(value):
+def number(value: float | None) -> str:
     return ABSENT if value is None else str(int(value))
 
 
-def table(values, keys, convert=number):
+def table(values: dict[str, Any], keys: Sequence[str], convert: Callable[[Any], str] = number) -> str:
     return "{" + ", ".join(convert(values.get(key)) for key in keys) + "}"
 
 
-def outcome(value):
+def outcome(value: str | None) -> str:
     return ABSENT if value is None else str(OUTCOMES.index(value))
 
 
-def problem(case):
+def problem(case: dict[str, Any]) -> str | None:
     """What is wrong with the case itself, or None."""
     expect = case.get("expect", {})
     for values, known, where in (
@@ -83,26 +112,51 @@ def problem(case):
     return None
 
 
-def row(file, case):
+def row(file: Path, case: dict[str, Any]) -> str:
     expect = case.get("expect", {})
     get = expect.get
     celsius = get("celsius", [None, None])
     os_error = None if get("errno") is None else getattr(errno, get("errno"))
     fields = [
-        text(file.name), text(case.get("name", "without a name")), text(problem(case)), text(case.get("device", "seed=7")),
-        text(case.get("faults")), text(case.get("policy")), number(case.get("stop", False)), number(case.get("dry_run", False)),
-        number(case.get("isolate")), number(OPERATIONS.index(case.get("op"))), number(case.get("id")),
-        number(case.get("repeat", 1)), table(case.get("limits", {}), LIMITS), number(get("ok", False)), text(get("error")),
-        text(get("key")), text(get("fault")), text(get("sha256")), number(get("explicit")), number(get("chunk")),
-        number(get("bytes_done")), number(os_error), number(get("state")), number(get("interrupted")), number(get("records")),
-        number(get("length")), number(get("version")), number(celsius[0]), number(celsius[1]),
-        table(get("record", {}), RECORD), table(get("status", {}), STATUS), table(get("probe", {}), REQUESTS, outcome),
-        number(get("accesses")), table(get("asked", {}), REQUESTS),
-    ]  # fmt: skip
+        text(file.name),
+        text(case.get("name", "without a name")),
+        text(problem(case)),
+        text(case.get("device", "seed=7")),
+        text(case.get("faults")),
+        text(case.get("policy")),
+        number(case.get("stop", False)),
+        number(case.get("dry_run", False)),
+        number(case.get("isolate")),
+        number(OPERATIONS.index(case.get("op"))),
+        number(case.get("id")),
+        number(case.get("repeat", 1)),
+        table(case.get("limits", {}), LIMITS),
+        number(get("ok", False)),
+        text(get("error")),
+        text(get("key")),
+        text(get("fault")),
+        text(get("sha256")),
+        number(get("explicit")),
+        number(get("chunk")),
+        number(get("bytes_done")),
+        number(os_error),
+        number(get("state")),
+        number(get("interrupted")),
+        number(get("records")),
+        number(get("length")),
+        number(get("version")),
+        number(celsius[0]),
+        number(celsius[1]),
+        table(get("record", {}), RECORD),
+        table(get("status", {}), STATUS),
+        table(get("probe", {}), REQUESTS, outcome),
+        number(get("accesses")),
+        table(get("asked", {}), REQUESTS),
+    ]
     return "    {" + ", ".join(fields) + "},"
 
 
-def main():
+def main() -> None:
     files = sorted(Path(sys.argv[1]).glob("*.toml"))
     print("/* Made by conformance_cases.py. */\nstatic const conformance_case CASES[] = {")
     for file in files:
