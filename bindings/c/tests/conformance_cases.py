@@ -127,7 +127,7 @@ def row(file: Path, case: dict[str, Any]) -> str:
         number(case.get("stop", False)),
         number(case.get("dry_run", False)),
         number(case.get("isolate")),
-        number(OPERATIONS.index(case.get("op"))),
+        number(OPERATIONS.index(case["op"])),
         number(case.get("id")),
         number(case.get("repeat", 1)),
         table(case.get("limits", {}), LIMITS),

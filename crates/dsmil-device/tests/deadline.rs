@@ -68,7 +68,7 @@ fn the_signal_that_ends_a_stuck_call_never_hits_a_call_of_the_callers_own() {
 fn a_served_call_that_cannot_be_interrupted_ends_with_the_answer_and_is_late_all_the_same() {
     let (run, served) = (run_dir(), Served::start());
     let device = options(&run).open(&served.spec()).unwrap();
-    served.server.set_faults(faults(&STUCK.replace("30000", "300")));
+    served.set_faults(faults(&STUCK.replace("30000", "300")));
     let begun = Instant::now();
     let error = device.status().unwrap_err();
     assert!(matches!(error, Error::Deadline { interrupted: false, .. }), "{error}");

@@ -65,7 +65,7 @@ fn a_served_device_whose_server_was_killed_is_missing_and_not_a_hang() {
     let (run, served) = (run_dir(), Served::start());
     let device = options(&run).open(&served.spec()).unwrap();
     let path = served.spec();
-    served.server.stop().unwrap();
+    served.stop();
     assert!(matches!(device.scan(), Err(Error::Vanished { .. })));
     assert_eq!(failure(&path).0, OpenFailure::Missing);
 }
@@ -105,7 +105,7 @@ fn a_dry_run_checks_everything_and_asks_nothing() {
     wanted(device.read(0x8003.into()).map(drop), RequestCode::ReadStart);
     wanted(device.probe().map(drop), RequestCode::GetVersion);
     assert!(matches!(device.read(0x8009.into()), Err(Error::Denied { .. })));
-    assert_eq!(served.server.counters().sequence(), 0);
+    assert_eq!(served.counters().sequence(), 0);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn latency_is_kept_for_each_request_and_each_device() {
     }
     device.info(0x8003.into()).unwrap();
     device.read(0x8003.into()).unwrap();
-    served.server.set_faults(faults("[[fault]]\non = \"READ_DEVICE\"\nid = 0x8004\ndo = \"delay\"\nms = 60\n"));
+    served.set_faults(faults("[[fault]]\non = \"READ_DEVICE\"\nid = 0x8004\ndo = \"delay\"\nms = 60\n"));
     device.info(0x8004.into()).unwrap();
     let report = device.latency().unwrap();
     let of = |request| report.requests.iter().find(|(which, _)| *which == request).unwrap().1;

@@ -51,18 +51,18 @@ fn monotonic() -> Duration {
 fn eight_processes_ask_nothing_more_once_the_stop_is_pulled() {
     let (run, served) = (run_dir(), Served::start());
     let children: Vec<_> = (0..8).map(|_| spawn_child("scan-until-stopped", run.path(), &served.spec())).collect();
-    while served.server.counters().sequence() < 20_000 {
+    while served.counters().sequence() < 20_000 {
         std::thread::sleep(Duration::from_millis(10));
     }
     let (pulled, pulled_at) = (Instant::now(), monotonic());
     emergency_stop(run.path(), "smoke").unwrap();
     std::thread::sleep(Duration::from_millis(85).saturating_sub(pulled.elapsed()));
-    let after_85_ms = served.server.counters();
+    let after_85_ms = served.counters();
     for child in children {
         assert!(result_of(child)[0] > 0);
     }
     std::thread::sleep(Duration::from_millis(300));
-    let at_the_end = served.server.counters();
+    let at_the_end = served.counters();
     assert_eq!(after_85_ms.sequence(), at_the_end.sequence(), "something was asked after 85 ms");
     let last = at_the_end.last_request().saturating_sub(pulled_at);
     println!("the last request came {last:?} after the stop was pulled");
@@ -77,12 +77,12 @@ fn a_stop_outlives_the_process_that_pulled_it_and_only_clearing_ends_it() {
     assert_eq!(stop_state(run.path()).unwrap(), None);
     let mut child = spawn_child("pull", run.path(), &served.spec());
     assert!(!child.wait().unwrap().success(), "the child aborts");
-    let before = served.server.counters().sequence();
+    let before = served.counters().sequence();
     for result in [device.scan().map(drop), device.version().map(drop), device.read(0x8003.into()).map(drop)] {
         assert!(matches!(result, Err(Error::Stopped(_))), "{result:?}");
     }
     assert!(matches!(options(&run).open(&served.spec()), Err(Error::Stopped(_))));
-    assert_eq!(served.server.counters().sequence(), before);
+    assert_eq!(served.counters().sequence(), before);
     assert_eq!(stop_state(run.path()).unwrap().unwrap().reason, "pulled by a child");
     // Pulled again, it is still the first one.
     assert_eq!(emergency_stop(run.path(), "again").unwrap().record.reason, "pulled by a child");

@@ -45,7 +45,7 @@ fn eight_processes_scan_for_ten_seconds_and_no_scan_is_lost_torn_or_refused() {
     let slowest = results.iter().map(|result| result[1]).max().unwrap();
     println!("scans {scans:?}, slowest {slowest} ms");
     let total: u64 = scans.iter().sum();
-    let counters = served.server.counters();
+    let counters = served.counters();
     // As many sessions as scans: none was begun twice, so none was ever broken.
     assert_eq!(counters.requests(RequestCode::ScanStart), total);
     assert_eq!(counters.requests(RequestCode::ScanChunk), total * 22);
@@ -61,7 +61,7 @@ fn two_handles_of_one_process_take_turns_too() {
         std::thread::spawn(move || (0..100).for_each(|_| assert_eq!(device.scan().unwrap().records.len(), 108)))
     };
     (0..4).map(threads).collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
-    assert_eq!(served.server.counters().requests(RequestCode::ScanStart), 400);
+    assert_eq!(served.counters().requests(RequestCode::ScanStart), 400);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn one_handle_is_shared_by_eight_threads() {
             });
         }
     });
-    assert_eq!(served.server.counters().requests(RequestCode::ReadStart), 160);
+    assert_eq!(served.counters().requests(RequestCode::ReadStart), 160);
 }
 
 #[test]
@@ -110,10 +110,10 @@ fn a_foreign_session_is_noticed_and_the_scan_begun_again() {
     let (run, served) = (run_dir(), Served::start());
     let device = options(&run).open(&served.spec()).unwrap();
     device.scan().unwrap();
-    let before = served.server.counters().requests(RequestCode::ScanStart);
-    served.server.set_faults(faults(FOREIGN));
+    let before = served.counters().requests(RequestCode::ScanStart);
+    served.set_faults(faults(FOREIGN));
     assert_eq!(device.scan().unwrap().records.len(), 108);
-    assert_eq!(served.server.counters().requests(RequestCode::ScanStart), before + 2);
+    assert_eq!(served.counters().requests(RequestCode::ScanStart), before + 2);
 }
 
 #[test]
@@ -121,10 +121,10 @@ fn a_foreign_program_that_goes_on_is_named_after_a_bounded_number_of_attempts() 
     let (run, served) = (run_dir(), Served::start());
     let limits = Limits { attempts: 3, ..Limits::default() };
     let device = options(&run).limits(limits).open(&served.spec()).unwrap();
-    served.server.set_faults(faults(&FOREIGN.replace("times = 1", "").replace("skip = 3", "skip = 1")));
+    served.set_faults(faults(&FOREIGN.replace("times = 1", "").replace("skip = 3", "skip = 1")));
     let error = device.scan().unwrap_err();
     let Error::Contended { attempts, last, .. } = &error else { panic!("{error}") };
     assert_eq!(*attempts, 3);
     assert!(matches!(last, Interference::Session(_)), "{last}");
-    assert_eq!(served.server.counters().requests(RequestCode::ScanStart), 3);
+    assert_eq!(served.counters().requests(RequestCode::ScanStart), 3);
 }

@@ -1,5 +1,5 @@
-//! The conformance cases, carried out from Rust: each on a simulated device in this process and on
-//! the same one served as a file. What a case may say is told in `tests/conformance/README.md`.
+//! The conformance cases, carried out from Rust: each on a simulated device in this process, on the same
+//! one served as a file, and (by `make test-kernel`) on the kernel module's. What a case may say is told in `tests/conformance/README.md`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,6 +7,9 @@
 mod case;
 #[path = "conformance/check.rs"]
 mod check;
+#[path = "../../../tests/driver/kernel_device.rs"]
+#[allow(unreachable_pub, reason = "a module of several crates' tests")]
+mod kernel_device;
 #[path = "conformance/stand.rs"]
 mod stand;
 
@@ -42,6 +45,12 @@ macro_rules! files {
             #[test]
             fn served() {
                 carry_out(concat!(stringify!($name), ".toml"), Place::Served);
+            }
+
+            #[test]
+            #[ignore = "needs the kernel module: make test-kernel"]
+            fn in_kernel() {
+                carry_out(concat!(stringify!($name), ".toml"), Place::Kernel);
             }
         })+
     };

@@ -1,8 +1,11 @@
-//! No quarantined id is ever asked for: every id × every operation, against the served device, whose own
-//! counters say what it was asked. With each policy that can go wrong, too.
+//! No quarantined id is ever asked for: every id × every operation, against the served device (by `make test-kernel`: the kernel
+//! module's), whose own counters say what it was asked. With each policy that can go wrong, too.
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../../tests/driver/kernel_device.rs"]
+#[allow(unreachable_pub, dead_code, reason = "a module of several crates' tests")]
+mod kernel_device;
 #[path = "enumerate/policies.rs"]
 mod policies;
 #[path = "enumerate/stand.rs"]

@@ -8,11 +8,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use dsmil_device::{Device, OpenOptions};
-use dsmil_sim::Server;
-use dsmil_sim::{Config, Faults};
+use dsmil_protocol::RequestCode;
+use dsmil_sim::{Config, Faults, Server};
 use tempfile::TempDir;
+
+#[path = "../../../../tests/driver/kernel_device.rs"]
+mod kernel_device;
+
+use kernel_device::KernelDevice;
 
 /// A run directory of its own for a test.
 pub fn run_dir() -> TempDir {
@@ -30,25 +36,80 @@ pub fn faults(text: &str) -> Faults {
     Faults::parse(text, Path::new("test.toml")).unwrap()
 }
 
-/// A simulated device that real ioctls reach, and the folder that it is served in.
+/// A simulated device that real ioctls reach: one that is served in a folder of its own, or, where `DSMIL_TEST_DEVICE` names
+/// its node, the kernel module's.
 pub struct Served {
-    pub server: Server,
+    driver: Driver,
     pub folder: TempDir,
+}
+
+enum Driver {
+    Server(Server),
+    Kernel(KernelDevice),
 }
 
 impl Served {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(folder.path().join("dsmil"), Config::with_seed(7), Faults::none()).unwrap();
-        Self { server, folder }
+        let serve = || Server::start(folder.path().join("dsmil"), Config::with_seed(7), Faults::none()).unwrap();
+        let driver = KernelDevice::claim("seed=7").map_or_else(|| Driver::Server(serve()), Driver::Kernel);
+        Self { driver, folder }
     }
 
     pub fn path(&self) -> PathBuf {
-        self.server.device_path()
+        match &self.driver {
+            Driver::Server(server) => server.device_path(),
+            Driver::Kernel(device) => device.path().to_owned(),
+        }
     }
 
     pub fn spec(&self) -> String {
         self.path().display().to_string()
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        match &self.driver {
+            Driver::Server(server) => server.set_faults(faults),
+            Driver::Kernel(device) => device.set_faults(&faults),
+        }
+    }
+
+    /// What the driver itself counted.
+    pub fn counters(&self) -> Counted {
+        match &self.driver {
+            Driver::Server(server) => Counted::of(&server.counters().to_json()),
+            Driver::Kernel(device) => Counted::of(&device.counters_json()),
+        }
+    }
+
+    /// Ends the service; the module's device goes on.
+    pub fn stop(self) {
+        if let Driver::Server(server) = self.driver {
+            server.stop().unwrap();
+        }
+    }
+}
+
+/// `counters.json`.
+#[derive(Debug)]
+pub struct Counted(serde_json::Value);
+
+impl Counted {
+    fn of(text: &str) -> Self {
+        Self(serde_json::from_str(text).unwrap())
+    }
+
+    pub fn sequence(&self) -> u64 {
+        self.0["sequence"].as_u64().unwrap()
+    }
+
+    pub fn requests(&self, request: RequestCode) -> u64 {
+        self.0["requests"][request.name()].as_u64().unwrap()
+    }
+
+    /// When the last request was made, on the monotonic clock.
+    pub fn last_request(&self) -> Duration {
+        Duration::from_micros(self.0["last_request_us"].as_u64().unwrap())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a case is carried out: a simulated device in this process, or the same one served as a file.
+//! Where a case is carried out: a simulated device in this process, the same one served as a file, or the kernel module's.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -11,12 +11,14 @@ use dsmil::{Device, DeviceId, Error, Isolations, Limits, OpenOptions, RunDir, Sh
 use serde::Deserialize;
 
 use crate::case::Case;
+use crate::kernel_device::KernelDevice;
 
-/// The two places.
+/// The places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     InProcess,
     Served,
+    Kernel,
 }
 
 /// What the driver itself counted.
@@ -48,6 +50,7 @@ pub(crate) struct Stand {
 enum Driver {
     Model(SharedModel),
     Server(Server),
+    Kernel(KernelDevice),
 }
 
 impl Stand {
@@ -68,6 +71,11 @@ impl Stand {
                 Driver::Model(Arc::new(Mutex::new(model)))
             }
             Place::Served => Driver::Server(Server::start(folder.path().join("served"), config, faults).unwrap()),
+            Place::Kernel => {
+                let device = KernelDevice::claim(&case.device).expect("DSMIL_TEST_DEVICE: make test-kernel");
+                device.set_faults(&faults);
+                Driver::Kernel(device)
+            }
         };
         Self { driver, folder, policy }
     }
@@ -85,6 +93,7 @@ impl Stand {
         match &self.driver {
             Driver::Model(model) => options.open_model(Arc::clone(model)),
             Driver::Server(server) => options.open(server.device_path().to_str().unwrap()),
+            Driver::Kernel(device) => options.open(device.path().to_str().unwrap()),
         }
     }
 
@@ -104,6 +113,7 @@ impl Stand {
         let text = match &self.driver {
             Driver::Model(model) => model.lock().unwrap().counters().to_json(),
             Driver::Server(server) => std::fs::read_to_string(server.path().join(COUNTERS_FILE)).unwrap(),
+            Driver::Kernel(device) => device.counters_json(),
         };
         serde_json::from_str(&text).unwrap()
     }

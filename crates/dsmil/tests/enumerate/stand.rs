@@ -1,4 +1,4 @@
-//! A served device with a run directory of its own, where writing is cheap.
+//! A served device, or the kernel module's, with a run directory of its own, where writing is cheap.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,8 @@ use std::time::Duration;
 use dsmil::sim::{COUNTERS_FILE, Config, Faults, Server};
 use dsmil::{Device, Error, Limits};
 use serde::Deserialize;
+
+use crate::kernel_device::KernelDevice;
 
 /// The user and group that own nothing.
 const NOBODY: u32 = 65534;
@@ -36,9 +38,14 @@ impl Counters {
     }
 }
 
+enum Driver {
+    Server(Server),
+    Kernel(KernelDevice),
+}
+
 pub(crate) struct Stand {
     /// Before the folder, which can only be removed once nothing is mounted in it.
-    server: Server,
+    driver: Driver,
     folder: tempfile::TempDir,
 }
 
@@ -51,8 +58,20 @@ impl Stand {
         let run = folder.path().join("run");
         fs::create_dir(&run).unwrap();
         set_mode(&run, 0o700);
-        let server = Server::start_with_mode(folder.path().join("served"), Config::with_seed(7), Faults::none(), 0o666).unwrap();
-        Self { server, folder }
+        let serve =
+            || Server::start_with_mode(folder.path().join("served"), Config::with_seed(7), Faults::none(), 0o666).unwrap();
+        let driver = KernelDevice::claim("seed=7").map_or_else(|| Driver::Server(serve()), Driver::Kernel);
+        if let Driver::Kernel(device) = &driver {
+            set_mode(device.path(), 0o666);
+        }
+        Self { driver, folder }
+    }
+
+    pub(crate) fn device(&self) -> PathBuf {
+        match &self.driver {
+            Driver::Server(server) => server.device_path(),
+            Driver::Kernel(device) => device.path().to_owned(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -72,11 +91,15 @@ impl Stand {
 
     pub(crate) fn open(&self, policy: &Path) -> Result<Device, Error> {
         let options = Device::options().run_dir(self.run_dir()).policy(policy).limits(patient());
-        options.open(self.server.device_path().to_str().unwrap())
+        options.open(self.device().to_str().unwrap())
     }
 
     pub(crate) fn counters(&self) -> Counters {
-        serde_json::from_str(&fs::read_to_string(self.server.path().join(COUNTERS_FILE)).unwrap()).unwrap()
+        let text = match &self.driver {
+            Driver::Server(server) => fs::read_to_string(server.path().join(COUNTERS_FILE)).unwrap(),
+            Driver::Kernel(device) => device.counters_json(),
+        };
+        serde_json::from_str(&text).unwrap()
     }
 
     /// How many denials the audit log has, in all its files; its chain is verified too.
@@ -97,7 +120,7 @@ impl Stand {
             \x20   try: fcntl.ioctl(fd, code, bytearray(struct.pack('<I', int(sys.argv[2])).ljust(size, b'\\0')))\n\
             \x20   except OSError: pass\n";
         let mut python = Command::new("python3");
-        python.args(["-c", program]).arg(self.server.device_path()).arg(id.to_string());
+        python.args(["-c", program]).arg(self.device()).arg(id.to_string());
         assert!(python.status().expect("python3 is needed: install it").success());
     }
 }
@@ -125,7 +148,7 @@ pub(crate) fn run_as_nobody(stand: &Stand, policy: &Path, test: &str) -> String 
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let mut child = Command::new(&program);
     child.args([test, "--exact", "--nocapture"]).current_dir("/").uid(NOBODY).gid(NOBODY);
-    child.env(super::CHILD, stand.server.device_path()).env("DSMIL_POLICY", policy).env("DSMIL_RUN_DIR", stand.run_dir());
+    child.env(super::CHILD, stand.device()).env("DSMIL_POLICY", policy).env("DSMIL_RUN_DIR", stand.run_dir());
     let output = child.output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
