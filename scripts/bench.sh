@@ -49,3 +49,12 @@ say "instructions (callgrind, no device)"
 bash scripts/callgrind.sh parse_22_chunks
 bash scripts/callgrind.sh read_22_chunks
 bash scripts/callgrind.sh check dsmil-quarantine
+
+# instructions_of_python TIMES
+instructions_of_python() {
+    PYTHONHASHSEED=0 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        "$venv/bin/python" benchmarks/decode.py "$1" 2>&1 | sed -n 's/.*Collected : //p'
+}
+once=$(instructions_of_python 1)
+often=$(instructions_of_python 101)
+echo "decode_22_chunks_to_python $(((often - once) / 100))"

@@ -26,8 +26,8 @@ class Device:
     """An open device. Made by `dsmil.open`; closed by ``with``, by `close`, or when nothing refers to it any more.
 
     Threads may share one: one of them uses it at a time, the others wait for at most ``turn_timeout``. While a call
-    waits for the device, other Python threads run; Ctrl-C breaks it off where the kernel lets it be broken off (the
-    wait for a turn that another process or thread has ends at ``turn_timeout`` and no sooner). A signal handler runs
+    waits for the device or for its turn, other Python threads run; Ctrl-C breaks it off where the kernel lets it be
+    broken off. A signal handler runs
     in the middle of the call that it breaks into: one that uses the same device waits in vain and gets `BusyError`.
 
     **After a fork** the child's copy is dead: each operation raises `ForkedError`, and closing it closes the child's
