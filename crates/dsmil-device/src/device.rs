@@ -54,8 +54,8 @@ struct Core {
     page_checked: Moment,
     /// Opened at the first denial.
     log: Option<Log>,
-    /// Whether SCAN_DEVICES works here; not known before the first scan.
-    scans_at_once: Option<bool>,
+    /// SCAN_DEVICES was refused here: scans are chunked from then on.
+    scans_in_chunks: bool,
 }
 
 impl Device {
@@ -115,7 +115,7 @@ impl Device {
             refreshed: now,
             page_checked: now,
             log: None,
-            scans_at_once: None,
+            scans_in_chunks: false,
         };
         isolation::refresh(&mut core.quarantine, &core.policies, &run);
         let device = Self { name, limits: options.limits, interrupt: options.interrupt, run, core: Mutex::new(core) };
@@ -198,13 +198,10 @@ impl Device {
     /// session alone; otherwise by what went wrong. A part of a scan is never returned.
     pub fn scan(&self) -> Result<Scan, Error> {
         self.operate("scan", None, |core, door| {
-            if core.scans_at_once != Some(false) {
+            if !core.scans_in_chunks {
                 match door.scan_at_once() {
-                    Err(Error::Unsupported { .. } | Error::Request { .. }) => core.scans_at_once = Some(false),
-                    other => {
-                        core.scans_at_once = Some(true);
-                        return other;
-                    }
+                    Err(Error::Unsupported { .. } | Error::Request { .. }) => core.scans_in_chunks = true,
+                    other => return other,
                 }
             }
             let _turn = door.take_turn(&self.name)?;

@@ -88,6 +88,9 @@ impl RunDir {
     /// or may be written by everybody, or its control page is damaged.
     pub fn open(path: &Path) -> Result<Self, Error> {
         check_directory(path)?;
+        // From here on by its real path: the files in it are opened without following links.
+        let path =
+            &fs::canonicalize(path).map_err(|error| untrusted(path, error.to_string(), "see that it can be reached".into()))?;
         let file = path.join(CONTROL);
         let fail = |error: io::Error| untrusted(&file, error.to_string(), "see that this user may read and write it".into());
         let control = match open_control(&file) {

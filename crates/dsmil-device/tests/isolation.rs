@@ -137,3 +137,17 @@ fn many_processes_change_the_list_at_once() {
     assert_eq!(isolations(&run).active().unwrap().len(), 40);
     assert!(dsmil_audit::verify(run.path().join("audit"), None).unwrap().is_clean());
 }
+
+#[test]
+fn a_run_directory_may_be_reached_by_a_link() {
+    let run = run_dir();
+    let real = run.path().join("real");
+    fs::create_dir(&real).unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o700)).unwrap();
+    let link = run.path().join("link");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    Isolations::new(RunDir::open(&link).unwrap()).isolate(ID, "odd answers", "ada", None).unwrap();
+    let device = Device::options().run_dir(&link).open("sim:").unwrap();
+    assert_eq!(key(device.read(ID)), "isolation/0x8004");
+    device.read(DeviceId::new(0x8003)).unwrap();
+}
