@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from kernel_device import KernelDevice, node
 
 import dsmil
 
@@ -37,8 +38,12 @@ def sim(run_dir: Path) -> Iterator[dsmil.Device]:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[dsmil.sim.Server]:
-    """A simulated device that is served as a file."""
+def served(tmp_path: Path) -> Iterator[dsmil.sim.Server | KernelDevice]:
+    """A simulated device that real ioctls reach: served as a file, or, where DSMIL_TEST_DEVICE names one, the kernel's."""
+    if node() is not None:
+        with KernelDevice() as driver:
+            yield driver
+        return
     with dsmil.sim.serve(tmp_path / "served", "seed=7") as server:
         yield server
 

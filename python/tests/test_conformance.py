@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_device import KernelDevice, node
 
 import dsmil
 
@@ -45,7 +46,7 @@ def test_there_are_cases() -> None:
     assert len(CASES) > 50
 
 
-@pytest.mark.parametrize("place", ["sim", "served"])
+@pytest.mark.parametrize("place", ["sim", "served"] if node() is None else ["kernel"])
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: dict[str, Any], place: str, tmp_path: Path, run_dir: Path) -> None:
     assert set(case) <= KEYS, "a key that is not listed"
@@ -55,6 +56,9 @@ def test_case(case: dict[str, Any], place: str, tmp_path: Path, run_dir: Path) -
     if place == "sim":
         model = dsmil.sim.Model(options, faults)
         carry_out(case, model, model.counters, tmp_path, run_dir)
+    elif place == "kernel":
+        with KernelDevice(options, faults) as driver:
+            carry_out(case, driver.device, driver.counters, tmp_path, run_dir)
     else:
         with dsmil.sim.serve(tmp_path / "served", options, faults) as server:
             carry_out(case, server.device, server.counters, tmp_path, run_dir)

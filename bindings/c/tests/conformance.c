@@ -1,7 +1,9 @@
 /* The cases of tests/conformance, each on a simulated device in the process and on the same one served as a file.
+ * With the argument `kernel` each is carried out on the kernel module's device alone, which DSMIL_TEST_DEVICE names.
  * With the argument `untimed` the cases that are about time are left out, and the rest has as much of it as it needs: under
  * valgrind everything is slow. */
 #include "check.h"
+#include "kernel.h"
 #include "sha256.h"
 
 #define ABSENT INT64_MIN
@@ -10,7 +12,7 @@ enum { OP_VERSION, OP_STATUS, OP_THERMAL, OP_SCAN, OP_INFO, OP_READ, OP_PROBE };
 
 /* The fields are written by conformance_cases.py, in this order. */
 typedef struct {
-    const char *file, *name, *problem, *device, *faults, *policy;
+    const char *file, *name, *problem, *device, *faults, *fault_lines, *policy;
     int64_t stop, dry_run, isolate, op, id, repeat;
     int64_t limits[4];
     int64_t ok;
@@ -87,21 +89,46 @@ static void carry_out(dsmil_device *device, const conformance_case *one, outcome
     }
 }
 
-/* The driver's own counts; false where nobody can tell: a simulated device in the process that was never opened. */
-static bool count(dsmil_device *device, const dsmil_server *server, int64_t id, int64_t *accesses, int64_t asked[]) {
+typedef enum { IN_PROCESS, SERVED, IN_KERNEL } where;
+
+static const char *const PLACES[] = {"sim:", "served", "kernel"};
+
+/* What is asked for the driver's own counts. */
+typedef struct {
+    where place;
+    dsmil_device *device;
+    dsmil_server *server;
+} counted_driver;
+
+static int64_t requests_of(const counted_driver *driver, int32_t request) {
     uint64_t number = 0;
-    if (server == NULL && device == NULL) {
+    switch (driver->place) {
+    case IN_PROCESS: NEED(dsmil_device_sim_requests(driver->device, request, &number) == DSMIL_OK); break;
+    case SERVED: NEED(dsmil_server_requests(driver->server, request, &number) == DSMIL_OK); break;
+    case IN_KERNEL: number = kernel_requests(request); break;
+    }
+    return (int64_t)number;
+}
+
+static int64_t accesses_of(const counted_driver *driver, uint16_t id) {
+    uint64_t number = 0;
+    switch (driver->place) {
+    case IN_PROCESS: NEED(dsmil_device_sim_accesses(driver->device, id, &number) == DSMIL_OK); break;
+    case SERVED: NEED(dsmil_server_accesses(driver->server, id, &number) == DSMIL_OK); break;
+    case IN_KERNEL: number = kernel_accesses(id); break;
+    }
+    return (int64_t)number;
+}
+
+/* False where nobody can tell: a simulated device in the process that was never opened. */
+static bool count(const counted_driver *driver, int64_t id, int64_t *accesses, int64_t asked[]) {
+    if (driver->place == IN_PROCESS && driver->device == NULL) {
         return false;
     }
     for (int i = 0; i < DSMIL_REQUEST_COUNT; i++) {
-        NEED((server != NULL ? dsmil_server_requests(server, i + 1, &number) : dsmil_device_sim_requests(device, i + 1, &number)) ==
-             DSMIL_OK);
-        asked[i] = (int64_t)number;
+        asked[i] = requests_of(driver, i + 1);
     }
-    uint16_t which = id == ABSENT ? 0 : (uint16_t)id;
-    NEED((server != NULL ? dsmil_server_accesses(server, which, &number) : dsmil_device_sim_accesses(device, which, &number)) ==
-         DSMIL_OK);
-    *accesses = (int64_t)number;
+    *accesses = accesses_of(driver, id == ABSENT ? 0 : (uint16_t)id);
     return true;
 }
 
@@ -197,11 +224,11 @@ static void use(dsmil_device *device, const conformance_case *one, const place *
     }
 }
 
-static void run_case(const conformance_case *one, bool is_served) {
+static void run_case(const conformance_case *one, where where_it_runs) {
     static outcome out;
     memset(&out, 0, sizeof out);
     running = one;
-    running_on = is_served ? "served" : "sim:";
+    running_on = PLACES[where_it_runs];
     is_right = one->problem == NULL;
     if (one->problem != NULL) {
         fprintf(stderr, "%s: %s: %s\n", one->file, one->name, one->problem);
@@ -211,49 +238,56 @@ static void run_case(const conformance_case *one, bool is_served) {
     snprintf(policy, sizeof policy, "%s/policy.toml", files.path);
     snprintf(faults, sizeof faults, "%s/faults.toml", files.path);
     dsmil_options *options = options_of(one, &run, policy);
-    dsmil_server *server = NULL;
-    if (is_served) {
-        NEED(dsmil_sim_serve(served.path, one->device, one->faults, &server) == DSMIL_OK);
-        snprintf(spec, sizeof spec, "%s", dsmil_server_device_path(server));
+    counted_driver driver = {where_it_runs, NULL, NULL};
+    if (where_it_runs == SERVED) {
+        NEED(dsmil_sim_serve(served.path, one->device, one->faults, &driver.server) == DSMIL_OK);
+        snprintf(spec, sizeof spec, "%s", dsmil_server_device_path(driver.server));
+    } else if (where_it_runs == IN_KERNEL) {
+        kernel_restart(one->device, one->fault_lines);
+        snprintf(spec, sizeof spec, "%s", kernel_node());
     } else {
         write_file(faults, one->faults != NULL ? one->faults : "", 0600);
         snprintf(spec, sizeof spec, "sim:%s,faults=%s", one->device, faults);
     }
-    dsmil_device *device = NULL;
     int64_t before[DSMIL_REQUEST_COUNT] = {0}, accesses_before = 0;
-    out.status = dsmil_device_open(spec, options, &device);
-    if (device != NULL) {
-        count(device, server, one->id, &accesses_before, before);
-        use(device, one, &run, &out);
+    out.status = dsmil_device_open(spec, options, &driver.device);
+    if (driver.device != NULL) {
+        count(&driver, one->id, &accesses_before, before);
+        use(driver.device, one, &run, &out);
     }
     if (out.status != DSMIL_OK) {
         NEED(dsmil_last_error(&out.detail) == DSMIL_OK);
     }
-    out.has_counts = count(device, server, one->id, &out.accesses, out.asked);
+    out.has_counts = count(&driver, one->id, &out.accesses, out.asked);
     for (int i = 0; i < DSMIL_REQUEST_COUNT; i++) {
         out.asked[i] -= before[i];
     }
     out.accesses -= accesses_before;
     judge(one, &out, policy);
     CHECK(is_right);
-    dsmil_device_free(device);
-    dsmil_server_free(server);
+    dsmil_device_free(driver.device);
+    dsmil_server_free(driver.server);
     dsmil_options_free(options);
     remove_place(&run), remove_place(&served), remove_place(&files);
 }
 
 int main(int argc, char **argv) {
-    (void)argv;
-    is_untimed = argc > 1;
+    bool is_in_kernel = argc > 1 && strcmp(argv[1], "kernel") == 0;
+    is_untimed = argc > 1 && strcmp(argv[1], "untimed") == 0;
+    NEED(argc == 1 || is_untimed || (is_in_kernel && kernel_node() != NULL));
     forget_environment();
     size_t cases = sizeof CASES / sizeof CASES[0], ran = 0;
     for (size_t i = 0; i < cases; i++) {
         if (!is_untimed || !is_about_time(&CASES[i])) {
-            run_case(&CASES[i], false);
-            run_case(&CASES[i], true);
+            if (is_in_kernel) {
+                run_case(&CASES[i], IN_KERNEL);
+            } else {
+                run_case(&CASES[i], IN_PROCESS);
+                run_case(&CASES[i], SERVED);
+            }
             ran++;
         }
     }
-    printf("conformance: %zu of %zu cases, each twice\n", ran, cases);
+    printf("conformance: %zu of %zu cases, %s\n", ran, cases, is_in_kernel ? "in the kernel" : "each twice");
     return check_report("conformance");
 }

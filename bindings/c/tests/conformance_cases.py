@@ -1,6 +1,6 @@
 """Turns tests/conformance/*.toml into a C table: conformance_cases.py FOLDER > cases.h.
 
-C has no TOML reader. A case with a key that is not known becomes a case that fails and says which.
+C has no TOML reader. Faults are given as the library reads them, and as the kernel module does. A case with a key that is not known becomes a case that fails and says which.
 """
 
 import errno
@@ -9,6 +9,9 @@ import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tests/driver"))
+from kernel_device import fault_lines  # noqa: E402
 
 ABSENT = "ABSENT"
 OPERATIONS = ["version", "status", "thermal", "scan", "info", "read", "probe"]
@@ -123,6 +126,7 @@ def row(file: Path, case: dict[str, Any]) -> str:
         text(problem(case)),
         text(case.get("device", "seed=7")),
         text(case.get("faults")),
+        text(fault_lines(case.get("faults", ""))),
         text(case.get("policy")),
         number(case.get("stop", False)),
         number(case.get("dry_run", False)),
