@@ -47,7 +47,7 @@ boot() {
         -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
         -device virtio-9p-pci,fsdev=root,mount_tag=root \
         -fsdev local,id=out,path="$out",security_model=none -device virtio-9p-pci,fsdev=out,mount_tag=results \
-        </dev/null 2>&1 | tr -d '\r' | tee "$out/console.log" | sed -un 's/^GUEST //p'
+        </dev/null 2>&1 | sed -u 's,\r,,g' | tee "$out/console.log" | sed -un 's/^GUEST //p'
     # QEMU ends well whatever became of the guest: only the guest's own mark counts.
     [ -e "$out/ended" ]
 }
