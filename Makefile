@@ -1,7 +1,7 @@
 # Every target is a line: what it does is in scripts/. Each installs what it needs (scripts/bootstrap.sh).
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint test-rust test-c test-python bench fuzz install-c wheel clean
+.PHONY: help demo test fmt lint test-rust test-c test-python test-kernel bench fuzz install-c wheel clean
 
 # part FILE: a script that another part of the project brings
 part = @[ -f $(1) ] || { echo 'error: $(1) is not in this checkout: this part has not been built yet' >&2; exit 1; }; bash $(1)
@@ -29,6 +29,9 @@ test-c: ## the C tests and examples only, against the installed library, under v
 
 test-python: ## the Python tests only, against the installed wheel
 	@bash scripts/test-python.sh
+
+test-kernel: ## the tests on a kernel's device: module, QEMU, conformance in three languages (not part of test)
+	@bash scripts/test-kernel.sh
 
 bench: ## the benchmark table: raw C, Rust, C, Python side by side
 	$(call part,scripts/bench.sh)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a stage needs and nothing more; doing it twice costs a second.
 #
-#   scripts/bootstrap.sh STAGE...     stages: make demo rust lint c python fuzz, and test for all of them
+#   scripts/bootstrap.sh STAGE...     stages: make demo rust lint c python kernel fuzz; test for all of them but kernel
 #
 # Debian packages come from apt (root only; what is there is left alone), cargo tools and a Python environment go
 # into a cache outside the tree: $DSMIL_CACHE, else $XDG_CACHE_HOME/dsmil-tools, else ~/.cache/dsmil-tools.
@@ -20,6 +20,9 @@ package_present() {
     fi
     case $1 in
     libc6-dev | libc6-dbg | python3*-venv) return 0 ;; # part of the compiler, valgrind or Python elsewhere
+    qemu-system-x86) command -v qemu-system-x86_64 >/dev/null ;;
+    busybox-static) command -v busybox >/dev/null ;;
+    util-linux) command -v unshare >/dev/null ;;
     libssl-dev) pkg-config --exists openssl ;;
     fuse3) command -v fusermount3 >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
@@ -136,6 +139,12 @@ stage() {
         apt_packages gcc libc6-dev fuse3
         python_tools
         ;;
+    kernel)
+        stage c
+        stage python
+        # The kernel itself is not installed: scripts/kernel-fetch.sh unpacks it into the cache.
+        apt_packages qemu-system-x86 busybox-static cpio util-linux sparse
+        ;;
     fuzz)
         use_rust
         # libFuzzer is C++. A stable compiler that ships the sanitizers' runtimes will do: scripts/fuzz.sh sees to it.
@@ -148,11 +157,11 @@ stage() {
         local each
         for each in rust lint c python fuzz; do stage "$each"; done
         ;;
-    *) die "no such stage: $1 (make demo rust lint c python fuzz test)" ;;
+    *) die "no such stage: $1 (make demo rust lint c python kernel fuzz test)" ;;
     esac
 }
 
-[ $# -gt 0 ] || die "which stage? make demo rust lint c python fuzz test"
+[ $# -gt 0 ] || die "which stage? make demo rust lint c python kernel fuzz test"
 mkdir -p "$cache/bin" "$target"
 # Two runs at once would write the same folders.
 if command -v flock >/dev/null; then

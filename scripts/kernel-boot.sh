@@ -4,7 +4,7 @@
 #
 #   kernel-boot.sh TREE MODULE OUT SECONDS SCRIPT [ARG...]
 #
-# OUT is a folder that the guest can write to, under the same path. Ends with 0 when the script came to its end, whatever it
+# OUT is a folder that is there, and that the guest can write to, under the same path. Ends with 0 when the script came to its end, whatever it
 # found; with 1 when the guest panicked, hung, or said nothing, in two attempts.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -39,7 +39,7 @@ make_initramfs() {
 }
 
 boot() {
-    rm -f "$out/ended"
+    rm -f "$out"/{ended,results,*.log}
     timeout --kill-after=5 "$seconds" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 3072 \
         -nographic -nodefaults -no-reboot -serial stdio -monitor none \
         -kernel "$tree"/boot/vmlinuz-* -initrd "$out/initramfs" \
@@ -47,14 +47,11 @@ boot() {
         -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
         -device virtio-9p-pci,fsdev=root,mount_tag=root \
         -fsdev local,id=out,path="$out",security_model=none -device virtio-9p-pci,fsdev=out,mount_tag=results \
-        </dev/null 2>&1 | sed -u 's,\r,,g' | tee "$out/console.log" | sed -un 's/^GUEST //p'
+        </dev/null 2>&1 | sed -u 's,\r,,g' | tee "$out/console.log" | sed -un 's/^.*GUEST //p'
     # QEMU ends well whatever became of the guest: only the guest's own mark counts.
     [ -e "$out/ended" ]
 }
 
-rm -rf "$out"
-mkdir -p "$out"
-[ ! -e "$out/../env" ] || cp "$out/../env" "$out/env"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 make_initramfs "$work" "$@"

@@ -7,6 +7,6 @@ use_python
 mkdir -p "$1"
 "$python" bindings/c/tests/conformance_cases.py tests/conformance >"$1/cases.h"
 read -ra flags <<<"$(PKG_CONFIG_PATH=$stage_prefix/lib/pkgconfig pkg-config --cflags --libs dsmil) -pthread"
-for source in examples/c/*.c bindings/c/tests/{conformance,enumerate}.c; do
-    "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror -g -I"$1" "$source" "${flags[@]}" -o "$1/$(basename "$source" .c)"
-done
+compile() { "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror -g -I"$1" "${@:3}" "$2" "${flags[@]}" -o "$1/$(basename "$2" .c)"; }
+for source in examples/c/*.c; do compile "$1" "$source" -include bindings/c/tests/patient.h; done
+for source in bindings/c/tests/{conformance,enumerate}.c; do compile "$1" "$source"; done

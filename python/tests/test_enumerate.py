@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernel_device import node
 
 import dsmil
 
@@ -14,10 +16,16 @@ SERVED = range(0x8000, 0x806C)
 RELEASING = 'version = 1\n[[allow]]\nid = 0x8009\nreason = "please"\n'
 
 
+# In the guest of `make test-kernel`, where each denial takes a millisecond: those that the specification names, and every
+# 16th of the others.
+IS_FAST = node() is None or "DSMIL_TEST_EVERY_ID" in os.environ
+EVERY_ID = [id for id in range(0x10000) if IS_FAST or 0x7F00 <= id <= 0x8600 or id % 16 == 0]
+
+
 def ask_for_everything(device: dsmil.Device) -> set[int]:
     """Ask for every id by every operation; give the ids that were not denied."""
     allowed = set()
-    for id in range(0x10000):
+    for id in EVERY_ID:
         for operation in (device.info, device.read):
             try:
                 operation(id)
@@ -43,7 +51,7 @@ def test_every_id_and_operation(served: dsmil.sim.Server, memory_dir: Path) -> N
         judge(served, ask_for_everything(device), set(SERVED) - SEVEN)
     report = dsmil.audit.verify(run_dir=memory_dir)
     assert report.is_clean
-    assert report.records == 2 * (0x10000 - len(set(SERVED) - SEVEN))
+    assert report.records == 2 * (len(EVERY_ID) - len(set(SERVED) - SEVEN))
 
 
 def missing(path: Path) -> None:

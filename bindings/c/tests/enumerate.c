@@ -30,10 +30,24 @@ static long accesses_to_the_seven(const place *served) {
     return total;
 }
 
-static unsigned long answered(dsmil_device *device, const dsmil_quarantine *list) {
+/* In the guest of `make test-kernel`, where each denial takes a millisecond: those that the specification names, and every 16th of
+ * the others, unless DSMIL_TEST_EVERY_ID is set. */
+static bool is_asked_for(unsigned id) {
+    static int is_fast = -1;
+    if (is_fast < 0) {
+        is_fast = kernel_node() == NULL || getenv("DSMIL_TEST_EVERY_ID") != NULL;
+    }
+    return is_fast || (id >= 0x7F00 && id <= 0x8600) || id % 16 == 0;
+}
+
+static unsigned long answered(dsmil_device *device, const dsmil_quarantine *list, unsigned long *asked_for) {
     static uint8_t data[DSMIL_MAX_READ_BYTES];
-    unsigned long answers = 0, listed = 0, wrong = 0;
+    unsigned long answers = 0, listed = 0, wrong = 0, ids = 0;
     for (unsigned id = 0; id <= UINT16_MAX; id++) {
+        if (!is_asked_for(id)) {
+            continue;
+        }
+        ids++;
         dsmil_record record;
         size_t length = 0;
         dsmil_status info = dsmil_device_info(device, (uint16_t)id, &record);
@@ -46,6 +60,7 @@ static unsigned long answered(dsmil_device *device, const dsmil_quarantine *list
         }
     }
     CHECK(wrong == 0 && listed == answers);
+    *asked_for = 2 * ids;
     return answers;
 }
 
@@ -60,11 +75,11 @@ static void enumerate(const char *name, const char *policy, const place *served,
     const char *spec = server != NULL ? dsmil_server_device_path(server) : kernel_node();
     NEED(dsmil_device_open(spec, options, &device) == DSMIL_OK);
     NEED(dsmil_quarantine_load(policy, run.path, &list) == DSMIL_OK);
-    unsigned long answers = answered(device, list);
+    unsigned long asked_for, answers = answered(device, list, &asked_for);
     long touched = accesses_to_the_seven(served);
     CHECK(answers == expected);
     CHECK(touched == 0);
-    printf("%s: %lu of 131072 answered, %ld accesses to the seven\n", name, answers, touched);
+    printf("%s: %lu of %lu answered, %ld accesses to the seven\n", name, answers, asked_for, touched);
     dsmil_quarantine_free(list);
     dsmil_device_free(device);
     dsmil_options_free(options);
