@@ -16,6 +16,9 @@ pub(crate) fn unix_ms() -> u64 {
 pub(crate) struct Moment(u64);
 
 impl Moment {
+    /// When the clock started: before everything.
+    pub(crate) const EPOCH: Self = Self(0);
+
     #[inline]
     pub(crate) fn now() -> Self {
         // The monotonic clock can't fail on Linux; if it ever did, every deadline would be past.

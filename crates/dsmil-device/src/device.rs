@@ -256,7 +256,7 @@ impl Device {
     /// # Errors
     /// [`Error::Closed`], [`Error::Busy`], [`Error::Forked`].
     pub fn latency(&self) -> Result<LatencyReport, Error> {
-        self.lock()?.door.as_ref().map(|door| door.latency.report()).ok_or(Error::Closed)
+        self.lock()?.door.as_mut().map(|door| door.latency.report()).ok_or(Error::Closed)
     }
 
     /// The simulated driver behind the device, if it is one in this process.
@@ -351,14 +351,13 @@ impl Device {
         act: impl FnOnce(&mut Core, &mut Door) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut core = self.lock()?;
-        core.refresh(&self.run, Moment::now())?;
+        let begun = core.refresh(&self.run, Moment::now())?;
         let span = tracing::debug_span!("operation", what, id = id.map(u16::from), device = self.name);
         // The door is taken out for the call, so that a panic leaves the device closed and not half used.
         let mut door = core.door.take().ok_or(Error::Closed)?;
-        door.operation = Operation::begin(what, id, &self.limits);
+        door.operation = Operation::begin(what, id, &self.limits, begun);
         let result = span.in_scope(|| act(&mut core, &mut door));
         door.operation = Operation::none();
-        door.latency.settle();
         core.door = Some(door);
         if let Err(error) = &result {
             tracing::debug!(parent: &span, %error, "failed");
@@ -382,8 +381,8 @@ impl Door {
 
 impl Core {
     /// Reads the isolations again if they have changed, or may have; and sees now and then that the
-    /// control page is still the one in the run directory.
-    fn refresh(&mut self, run: &RunDir, now: Moment) -> Result<(), Error> {
+    /// control page is still the one in the run directory. Gives the time when that was done.
+    fn refresh(&mut self, run: &RunDir, now: Moment) -> Result<Moment, Error> {
         if now.since(self.page_checked) >= PAGE_CHECK {
             run.check_page()?;
             self.page_checked = now;
@@ -393,8 +392,9 @@ impl Core {
             isolation::refresh(&mut self.quarantine, &self.policies, run);
             self.generation = generation;
             self.refreshed = now;
+            return Ok(Moment::now());
         }
-        Ok(())
+        Ok(now)
     }
 
     /// Clears a device, or denies it and writes that into the audit log.

@@ -60,9 +60,8 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// One that is about to begin, with its limits. Its thread is watched.
-    pub(crate) fn begin(what: &'static str, id: Option<DeviceId>, limits: &Limits) -> Self {
-        let begun = Moment::now();
+    /// One that begins now, with its limits. Its thread is watched.
+    pub(crate) fn begin(what: &'static str, id: Option<DeviceId>, limits: &Limits, begun: Moment) -> Self {
         let call_ns = nanos(limits.call_deadline);
         Self {
             what,
@@ -78,9 +77,8 @@ impl Operation {
 
     /// None in progress.
     pub(crate) fn none() -> Self {
-        let now = Moment::now();
-        let watch = Watch::nothing();
-        Self { what: "none", id: None, begun: now, deadline: now, last: now, watch, call_ns: 0, usual_ns: 0 }
+        let (never, watch) = (Moment::EPOCH, Watch::nothing());
+        Self { what: "none", id: None, begun: never, deadline: never, last: never, watch, call_ns: 0, usual_ns: 0 }
     }
 
     /// Starts the clock again: what came before was waiting for the turn.

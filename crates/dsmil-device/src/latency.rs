@@ -55,13 +55,13 @@ type Measured = Option<Box<Histogram<u32>>>;
 pub(crate) struct Latency {
     requests: [Measured; RequestCode::ALL.len()],
     devices: Vec<Measured>,
-    /// Measured in the operation in progress, in nanoseconds, and not yet in the histograms: after a call
-    /// has switched processes every line of code costs ten times what it costs in a loop.
+    /// Measured, in nanoseconds, and not yet in the histograms: right after a call that has switched
+    /// processes every line of code costs many times what it costs in a loop.
     pending: Vec<(RequestCode, u64)>,
 }
 
-/// More requests in one operation than this are put away in between.
-const MOST_PENDING: usize = 64;
+/// So many requests are put into the histograms at a time.
+const MOST_PENDING: usize = 512;
 
 impl Latency {
     pub(crate) fn new() -> Self {
@@ -86,14 +86,16 @@ impl Latency {
         }
     }
 
-    /// Puts what is pending into the histograms: at the end of an operation.
-    pub(crate) fn settle(&mut self) {
+    /// Puts what is pending into the histograms.
+    #[cold]
+    fn settle(&mut self) {
         for (request, took_ns) in self.pending.drain(..) {
             record(&mut self.requests[usize::from(request.number()) - 1], took_ns);
         }
     }
 
-    pub(crate) fn report(&self) -> LatencyReport {
+    pub(crate) fn report(&mut self) -> LatencyReport {
+        self.settle();
         let requests = RequestCode::ALL.into_iter().zip(&self.requests);
         let devices = DeviceId::served().zip(&self.devices);
         LatencyReport {

@@ -28,7 +28,9 @@ fn child() {
 
 fn scan_until_stopped() {
     let device = Device::options().open_default().unwrap();
-    let mut scans = 0u64;
+    device.scan().unwrap();
+    fs::write(device.run_dir().path().join(format!("scanning-{}", std::process::id())), "").unwrap();
+    let mut scans = 1u64;
     let error = loop {
         match device.scan() {
             Ok(_) => scans += 1,
@@ -38,6 +40,10 @@ fn scan_until_stopped() {
     let Error::Stopped(record) = &error else { panic!("{error}") };
     assert_eq!(record.reason, "smoke");
     println!("\nRESULT {scans}");
+}
+
+fn is_scanning(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with("scanning-")
 }
 
 /// The clock by which the served device notes its last request.
@@ -51,9 +57,11 @@ fn monotonic() -> Duration {
 fn eight_processes_ask_nothing_more_once_the_stop_is_pulled() {
     let (run, served) = (run_dir(), Served::start());
     let children: Vec<_> = (0..8).map(|_| spawn_child("scan-until-stopped", run.path(), &served.spec())).collect();
-    while served.counters().sequence() < 20_000 {
+    let scanning = || fs::read_dir(run.path()).unwrap().flatten().filter(is_scanning).count();
+    while scanning() < children.len() {
         std::thread::sleep(Duration::from_millis(10));
     }
+    std::thread::sleep(Duration::from_millis(200));
     let (pulled, pulled_at) = (Instant::now(), monotonic());
     emergency_stop(run.path(), "smoke").unwrap();
     std::thread::sleep(Duration::from_millis(85).saturating_sub(pulled.elapsed()));
