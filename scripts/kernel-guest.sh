@@ -32,7 +32,7 @@ c_examples() {
     memcheck "$c_tests/scan_devices" "$DSMIL_TEST_DEVICE" && memcheck "$c_tests/read_device" "$DSMIL_TEST_DEVICE" &&
         memcheck "$c_tests/watch_thermal" "$DSMIL_TEST_DEVICE" 2 && memcheck "$c_tests/quarantine_denied" "$DSMIL_TEST_DEVICE" ||
         return 1
-    memcheck "$c_tests/read_device" "$DSMIL_TEST_DEVICE" 0x8009 || status=$?
+    "$c_tests/read_device" "$DSMIL_TEST_DEVICE" 0x8009 || status=$?
     [ $status -eq 3 ] || return 1
     grep -q '"permanent":0,' $control/counters.json && ! grep -q '"sequence":0,' $control/counters.json && echo "6 passed, 0 failed"
 }
@@ -57,7 +57,7 @@ run_suite() {
     python-conformance) pytest python/tests/test_conformance.py -k "kernel or there_are_cases" ;;
     python-enumerate) pytest python/tests/test_enumerate.py -k 'not (missing or empty or malformed or unreadable)' ;;
     # What needs a device; what is about serving one has no place here.
-    python) pytest python/tests/test_{device,stop,threads,fork,interrupt}.py -k "not sim and not copied and not serves" ;;
+    python) pytest python/tests/test_{stop,fork,interrupt,threads}.py -k "not sim and not serves" ;;
     node) pytest tests/driver/test_node.py ;;
     bench) bash scripts/kernel-bench.sh "$out" ;;
     *) echo "no such suite: $1" && return 2 ;;
@@ -70,7 +70,7 @@ for suite in "$@"; do
     export suite out TMPDIR
     (run_suite "$suite") >"$out/$suite.log" 2>&1 || verdict=FAILED
     # A suite that says nothing of what it ran has shown nothing.
-    summary=$(sed 's/\x1b\[[0-9;]*m//g' "$out/$suite.log" | grep -E '[0-9]+ (passed|of [0-9]+ cases)|^test result|checks' | tail -n 1 | cut -c1-100)
+    summary=$(sed 's/\x1b\[[0-9;]*m//g' "$out/$suite.log" | grep -E '[0-9]+ (passed|failed)|^test result|checks' | tail -n 1 | cut -c1-90)
     [ -n "$summary" ] || [ "$suite" = bench ] || verdict=FAILED
     printf 'GUEST %-7s %-20s %4d s  %s\n' "$verdict" "$suite" $(($(date +%s) - begun)) "${summary:-it said nothing of what it ran}"
     printf '%s %s\n' "$verdict" "$suite" >>"$out/results"

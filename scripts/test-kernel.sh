@@ -25,8 +25,8 @@ case ${1:-} in
     ;;
 '')
     # Two guests, since an emulated processor is slow and there are two real ones nearly everywhere.
-    guests=("driver rust-conformance c-conformance python-conformance turns stop node python"
-        "c-examples rust-enumerate c-enumerate python-enumerate")
+    guests=("driver python-conformance node python python-enumerate"
+        "rust-conformance c-conformance turns stop c-examples rust-enumerate c-enumerate")
     ;;
 -*) die "usage: scripts/test-kernel.sh [--every-id | --bench | SUITE...]" ;;
 *) guests=("$*") ;;

@@ -39,7 +39,7 @@ def sim(run_dir: Path) -> Iterator[dsmil.Device]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[dsmil.sim.Server | KernelDevice]:
-    """A simulated device that real ioctls reach: served as a file, or, where DSMIL_TEST_DEVICE names one, the kernel's."""
+    """A simulated device that real ioctls reach: served as a file, or the one that DSMIL_TEST_DEVICE names."""
     if node() is not None:
         with KernelDevice() as driver:
             yield driver

@@ -1,4 +1,4 @@
-"""The device of the kernel module (kernel/dsmil-sim), for tests that can run on it: where DSMIL_TEST_DEVICE names its node."""
+"""The kernel module's device, for tests that can run on it: where DSMIL_TEST_DEVICE names its node."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ static TURN: Mutex<()> = Mutex::new(());
 #[derive(Debug)]
 pub struct KernelDevice {
     path: PathBuf,
+    control: PathBuf,
     _among_processes: File,
     _in_process: MutexGuard<'static, ()>,
 }
@@ -31,7 +32,7 @@ impl KernelDevice {
         let in_process = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let among_processes = File::create("/run/dsmil-test.lock").expect("a file to lock");
         among_processes.lock().expect("the lock");
-        let device = Self { path, _among_processes: among_processes, _in_process: in_process };
+        let device = Self { path, control: CONTROL.into(), _among_processes: among_processes, _in_process: in_process };
         device.write("options", if options.is_empty() { "\n" } else { options });
         Some(device)
     }
@@ -48,11 +49,12 @@ impl KernelDevice {
 
     /// What the module counted: the same JSON as a served device's.
     pub fn counters_json(&self) -> String {
-        fs::read_to_string(Path::new(CONTROL).join("counters.json")).expect("the module's counters")
+        fs::read_to_string(self.control.join("counters.json")).expect("the module's counters")
     }
 
     fn write(&self, file: &str, text: &str) {
-        fs::write(Path::new(CONTROL).join(file), text).unwrap_or_else(|error| panic!("{CONTROL}/{file}: {error}: {text}"));
+        let file = self.control.join(file);
+        fs::write(&file, text).unwrap_or_else(|error| panic!("{}: {error}: {text}", file.display()));
     }
 }
 

@@ -86,7 +86,9 @@ def place(request: str, name: str) -> tuple[int, int]:
     return FIELDS[request][name]
 
 
-def wrong_fields(request: str, words: list[str], before: bytes, buffer: bytes, sessions: dict[str, int]) -> Iterator[str]:
+def wrong_fields(
+    request: str, words: list[str], before: bytes, buffer: bytes, sessions: dict[str, int]
+) -> Iterator[str]:
     for word in words:
         name, _, value = word.partition("=")
         if word == "untouched":

@@ -1,6 +1,7 @@
 """Turns tests/conformance/*.toml into a C table: conformance_cases.py FOLDER > cases.h.
 
-C has no TOML reader. Faults are given as the library reads them, and as the kernel module does. A case with a key that is not known becomes a case that fails and says which.
+C has no TOML reader. Faults are given as the library reads them, and as the kernel module does.
+A case with a key that is not known becomes a case that fails and says which.
 """
 
 import errno
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests/driver"))
-from kernel_device import fault_lines  # noqa: E402
+from kernel_device import fault_lines
 
 ABSENT = "ABSENT"
 OPERATIONS = ["version", "status", "thermal", "scan", "info", "read", "probe"]

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use common::{Served, options, result_of, role, run_dir, spawn_child};
-use dsmil_device::{Device, Error, clear_stop, emergency_stop, stop_state};
+use dsmil_device::{Device, Error, Limits, clear_stop, emergency_stop, stop_state};
 
 #[test]
 fn child() {
@@ -27,7 +27,10 @@ fn child() {
 }
 
 fn scan_until_stopped() {
-    let device = Device::options().open_default().unwrap();
+    // A busy or emulated machine may hold a call up; what is timed is the stop.
+    let patient = Duration::from_secs(30);
+    let limits = Limits { call_deadline: patient, transfer_deadline: patient, turn_timeout: patient, ..Limits::default() };
+    let device = Device::options().limits(limits).open_default().unwrap();
     device.scan().unwrap();
     fs::write(device.run_dir().path().join(format!("scanning-{}", std::process::id())), "").unwrap();
     let mut scans = 1u64;
