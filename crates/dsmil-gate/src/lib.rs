@@ -1,0 +1,65 @@
+//! Gates: may the next step be taken, and on what evidence?
+//!
+//! A [`GateFile`] names rules over metrics, zones over rules, and gates over both. An [`Engine`] holds [`Samples`] against
+//! it and tells for any time a [`Verdict`] with its evidence. The crate is pure: no input or output, no clock, no thread;
+//! time is an argument, in milliseconds since the Unix epoch. What every word means exactly stands in `docs/gates.md`.
+//!
+//! ```
+//! use dsmil_gate::{Engine, GateFile, Labels, Samples, Verdict};
+//!
+//! let file = GateFile::parse(
+//!     r#"
+//!     version = 1
+//!     [[rule]]
+//!     name = "cpu"
+//!     metric = "cpu_percent"
+//!     require = "< 75"
+//!     on_fail = "hold"
+//!     on_no_data = "hold"
+//!     [[gate]]
+//!     name = "deploy"
+//!     kind = "all"
+//!     rules = ["cpu"]
+//!     "#,
+//!     "deploy.toml",
+//! )?;
+//! let mut engine = Engine::new(file);
+//! let mut samples = Samples::new();
+//! assert_eq!(engine.evaluate(&samples, 0).verdict, Verdict::Hold); // no evidence is never go
+//! samples.record("cpu_percent", &Labels::default(), 1000, 40.0);
+//! assert_eq!(engine.evaluate(&samples, 1000).verdict, Verdict::Go);
+//! # Ok::<(), dsmil_gate::FileError>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod decide;
+mod duration;
+mod engine;
+mod evidence;
+mod export;
+mod fault;
+mod gate_file;
+mod machine;
+mod nearest;
+mod parse;
+mod parse_rule;
+mod reader;
+mod rule;
+mod samples;
+mod saved;
+#[cfg(feature = "schema")]
+mod schema;
+mod window;
+
+pub use decide::Outcome;
+pub use engine::{Engine, Event, MAX_SERIES_PER_RULE};
+pub use evidence::{Evaluation, GateEvidence, RuleEvidence, SeriesEvidence, ZoneEvidence};
+pub use export::Exported;
+pub use fault::{Fault, FileError};
+pub use gate_file::{Band, Gate, GateFile, Kind, Zone};
+pub use machine::{Machine, Phase};
+pub use rule::{Condition, Function, OnFail, OnNoData, Op, Reading, Rule, Severity, Verdict};
+pub use samples::{Labels, Pushed, Sample, Samples, Series, SeriesId, is_stale};
+pub use saved::{State, StateError};
+pub use window::Observation;
