@@ -12,7 +12,7 @@ help: ## list these targets
 demo: ## serve a simulated device and scan it; needs cargo only
 	$(call part,scripts/demo.sh)
 
-test: ## everything that CI checks: lint, Rust, C, Python, fuzz, demo
+test: ## everything that CI checks: lint, Rust, C, Python, kernel, fuzz, demo
 	@bash scripts/test.sh
 
 fmt: ## format Rust and Python
@@ -30,7 +30,7 @@ test-c: ## the C tests and examples only, against the installed library, under v
 test-python: ## the Python tests only, against the installed wheel
 	@bash scripts/test-python.sh
 
-test-kernel: ## the tests on a kernel's device: module, QEMU, conformance in three languages (not part of test)
+test-kernel: ## the tests on a kernel's device: module, QEMU, conformance in three languages
 	@bash scripts/test-kernel.sh
 
 bench: ## the benchmark table: raw C, Rust, C, Python side by side

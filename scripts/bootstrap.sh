@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a stage needs and nothing more; doing it twice costs a second.
 #
-#   scripts/bootstrap.sh STAGE...     stages: make demo rust lint c python kernel fuzz; test for all of them but kernel
+#   scripts/bootstrap.sh STAGE...     stages: make demo rust lint c python kernel fuzz; test for all of them
 #
 # Debian packages come from apt (root only; what is there is left alone), cargo tools and a Python environment go
 # into a cache outside the tree: $DSMIL_CACHE, else $XDG_CACHE_HOME/dsmil-tools, else ~/.cache/dsmil-tools.
@@ -153,9 +153,10 @@ stage() {
         ;;
     test)
         # One call of apt for all, in place of one a stage.
-        apt_packages gcc g++ libc6-dev make pkg-config valgrind libc6-dbg cmake fuse3 shellcheck
+        apt_packages gcc g++ libc6-dev make pkg-config valgrind libc6-dbg cmake fuse3 shellcheck qemu-system-x86 \
+            busybox-static cpio util-linux sparse prometheus
         local each
-        for each in rust lint c python fuzz; do stage "$each"; done
+        for each in rust lint c python kernel fuzz; do stage "$each"; done
         ;;
     *) die "no such stage: $1 (make demo rust lint c python kernel fuzz test)" ;;
     esac

@@ -2,13 +2,19 @@
 # Unpacks Debian's kernel, with what a module is built against, into the cache outside the tree; prints the folder. Nothing is
 # installed. Once a version is there it is used without asking the network.
 #
-# DSMIL_KERNEL_VERSION: another one, as in linux-headers-VERSION-amd64.
+# DSMIL_KERNEL_VERSION: another one, as in linux-headers-VERSION-amd64, or `newest`.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 version=${DSMIL_KERNEL_VERSION:-}
 store=$cache/kernel
 mkdir -p "$store"
+if [ "$version" = newest ]; then
+    # Debian keeps newer kernels beside its own; -cloud- and -rt- are other flavours of the same.
+    version=$(apt-cache search --names-only '^linux-headers-[0-9.+a-z~-]*-amd64$' 2>/dev/null | cut -d' ' -f1 |
+        sed 's/^linux-headers-//; s/-amd64$//' | grep -vE 'cloud|rt' | sort -V | tail -n 1)
+    [ -n "$version" ] || die "apt-cache knows no linux-headers: run apt-get update"
+fi
 if [ -z "$version" ]; then
     command -v apt-cache >/dev/null || die "no apt-get here: the kernel for the tests is Debian's, fetched with apt-get"
     # The name of the present version is in a package that depends on it. Without a list of packages, what is here is taken.

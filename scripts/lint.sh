@@ -30,7 +30,7 @@ rust_docs() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
 
 python_paths() {
     local each
-    for each in python/dsmil python/tests examples/python benchmarks bindings/c/tests; do
+    for each in python/dsmil python/tests examples/python benchmarks bindings/c/tests tests/driver; do
         if [ -n "$(find "$each" -name '*.py' -print -quit 2>/dev/null)" ]; then printf '%s\n' "$each"; fi
     done
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The whole test run: every stage in its order, each told with its time, also after one has failed; one summary at the end.
 #
-#   scripts/test.sh [STAGE...]      lint rust c python fuzz demo; all of them by default
+#   scripts/test.sh [STAGE...]      lint rust c python kernel fuzz demo; all of them by default
 #
 # DSMIL_TIME_LIMIT (seconds, for the whole run; none by default): a stage that hangs is ended in time for the summary.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 stages=("$@")
-[ $# -gt 0 ] || stages=(lint rust c python fuzz demo)
+[ $# -gt 0 ] || stages=(lint rust c python kernel fuzz demo)
 logs=$target/test-logs
 lines=()
 passed=0
@@ -18,10 +18,10 @@ mkdir -p "$logs"
 command_of() {
     case $1 in
     lint) echo scripts/lint.sh ;;
-    rust | c | python) echo "scripts/test-$1.sh" ;;
+    rust | c | python | kernel) echo "scripts/test-$1.sh" ;;
     fuzz) echo scripts/fuzz.sh ;;
     demo) echo scripts/demo.sh ;;
-    *) die "no such stage: $1 (lint rust c python fuzz demo)" ;;
+    *) die "no such stage: $1 (lint rust c python kernel fuzz demo)" ;;
     esac
 }
 
