@@ -57,6 +57,7 @@ pub(crate) fn zone_outcome(zone: &Zone, standings: &[Standing]) -> (usize, Verdi
     (band, verdict)
 }
 
+#[inline]
 pub(crate) fn gate_outcome(gate: &Gate, rules: &[Rule], standings: &[Standing], zones: &[(usize, Verdict)]) -> Outcome {
     let of_rules = gate.rules.iter().map(|rule| standings[*rule].verdict);
     let verdicts = of_rules.chain(gate.zones.iter().map(|zone| zones[*zone].1));

@@ -214,15 +214,20 @@ impl Live {
             // As in Prometheus the states stay as they are; the verdict doesn't wait for them.
             self.missing = true;
             self.instances.iter_mut().for_each(|instance| instance.seen = None);
-            self.standing = Standing { verdict: rule.on_fail.verdict(), phase: self.phase(rule), missing: true, failing: true };
+            let of_series = self.instances.iter().map(|instance| instance.machine.phase).max().unwrap_or_default();
+            let phase = self.phase(rule, of_series);
+            self.standing = Standing { verdict: rule.on_fail.verdict(), phase, missing: true, failing: true };
             return;
         }
+        let absent = matches!(rule.function, Function::Absent);
         let mut ended = false;
         let (mut any, mut unsure) = (false, false);
+        let mut worst = Phase::Inactive;
         for instance in &mut self.instances {
             let series = instance.series.and_then(|id| samples.get(id));
-            instance.seen = series.and_then(|series| observe(rule, series, now, scratch));
-            match instance.seen {
+            let seen = series.and_then(|series| observe(rule, series, now, scratch));
+            instance.seen = seen;
+            match seen {
                 Some(seen) => {
                     any = true;
                     unsure |= seen.value.is_nan();
@@ -230,23 +235,23 @@ impl Live {
                 // Ended by a stale marker is ended; silent without one is evidence that is missing.
                 None => unsure |= series.is_some_and(|series| series.newest(now).is_none_or(|last| !is_stale(last.value))),
             }
-            if matches!(rule.function, Function::Absent) {
+            if absent {
                 continue;
             }
             let firing = instance.machine.phase == Phase::Firing;
-            let failing = instance.seen.is_some_and(|seen| rule.fails(seen.value, firing));
+            let failing = seen.is_some_and(|seen| rule.fails(seen.value, firing));
             if let Some(from) = instance.machine.step(failing, now, rule.hold_for, rule.keep_firing_for) {
-                let (labels, to) = (instance.labels.clone(), instance.machine.phase);
-                events.push(Event { at: now, rule: rule.name.clone(), labels, no_data: false, from, to });
-                ended |= to == Phase::Inactive && instance.series.is_none();
+                changed(rule, instance, from, now, events);
+                ended |= instance.machine.phase == Phase::Inactive && instance.series.is_none();
             }
+            worst = worst.max(instance.machine.phase);
         }
         if ended {
             self.instances.retain(|instance| instance.series.is_some() || instance.machine.phase != Phase::Inactive);
         }
-        self.missing = !any || (unsure && !matches!(rule.function, Function::Absent));
+        self.missing = !any || (unsure && !absent);
         self.step_no_data(rule, now, events);
-        self.stand(rule);
+        self.stand(rule, worst);
     }
 
     fn step_no_data(&mut self, rule: &Rule, now: i64, events: &mut Vec<Event>) {
@@ -260,14 +265,13 @@ impl Live {
         }
     }
 
-    /// The worst phase of the rule's alerts.
-    fn phase(&self, rule: &Rule) -> Phase {
-        let of_series = self.instances.iter().map(|instance| instance.machine.phase).max().unwrap_or_default();
+    /// The worst phase of the rule's alerts, of which that of its series is given.
+    fn phase(&self, rule: &Rule, of_series: Phase) -> Phase {
         if rule.on_no_data == Some(OnNoData::Hold) { of_series } else { of_series.max(self.no_data.phase) }
     }
 
-    fn stand(&mut self, rule: &Rule) {
-        let phase = self.phase(rule);
+    fn stand(&mut self, rule: &Rule, of_series: Phase) {
+        let phase = self.phase(rule, of_series);
         let by_phase = match phase {
             Phase::Inactive => Verdict::Go,
             Phase::Pending => Verdict::Hold,
@@ -277,4 +281,11 @@ impl Live {
         let verdict = if missing { by_phase.max(Verdict::Hold) } else { by_phase };
         self.standing = Standing { verdict, phase, missing, failing: phase == Phase::Firing };
     }
+}
+
+/// Out of the way of the steady state, in which nothing changes.
+#[cold]
+fn changed(rule: &Rule, instance: &Instance, from: Phase, now: i64, events: &mut Vec<Event>) {
+    let (labels, to) = (instance.labels.clone(), instance.machine.phase);
+    events.push(Event { at: now, rule: rule.name.clone(), labels, no_data: false, from, to });
 }

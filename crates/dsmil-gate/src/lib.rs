@@ -40,8 +40,10 @@ mod evidence;
 mod export;
 mod fault;
 mod gate_file;
+mod lint;
 mod machine;
 mod nearest;
+mod notation;
 mod parse;
 mod parse_rule;
 mod reader;
@@ -50,6 +52,7 @@ mod samples;
 mod saved;
 #[cfg(feature = "schema")]
 mod schema;
+mod test_file;
 mod window;
 
 pub use decide::Outcome;
@@ -58,8 +61,10 @@ pub use evidence::{Evaluation, GateEvidence, RuleEvidence, SeriesEvidence, ZoneE
 pub use export::Exported;
 pub use fault::{Fault, FileError};
 pub use gate_file::{Band, Gate, GateFile, Kind, Zone};
+pub use lint::Lint;
 pub use machine::{Machine, Phase};
 pub use rule::{Condition, Function, OnFail, OnNoData, Op, Reading, Rule, Severity, Verdict};
 pub use samples::{Labels, Pushed, Sample, Samples, Series, SeriesId, is_stale};
 pub use saved::{State, StateError};
+pub use test_file::{TestFile, TestReport};
 pub use window::Observation;

@@ -48,6 +48,7 @@ impl Machine {
     }
 
     /// Goes on to `now`. The phase that it left, if it left one.
+    #[inline]
     pub(crate) fn step(&mut self, failing: bool, now: i64, hold_for: i64, keep_firing_for: i64) -> Option<Phase> {
         let before = self.phase;
         if failing {

@@ -62,6 +62,7 @@ impl Op {
     ];
 
     /// Whether the comparison holds, as IEEE 754 and Prometheus have it: with a NaN only `!=` does.
+    #[inline]
     #[expect(clippy::float_cmp, reason = "== and != are exact in Prometheus too")]
     pub fn holds(self, value: f64, bound: f64) -> bool {
         match self {
@@ -110,6 +111,7 @@ pub enum Condition {
 
 impl Condition {
     /// Whether this value fails. [`Condition::Absent`] is not decided by a value.
+    #[inline]
     pub fn fails(self, value: f64) -> bool {
         match self {
             Self::Compare(op, bound) => op.holds(value, bound),
@@ -215,6 +217,7 @@ impl fmt::Display for Verdict {
 
 impl OnFail {
     /// The verdict that it stands for.
+    #[inline]
     pub fn verdict(self) -> Verdict {
         match self {
             Self::Hold | Self::Escalate => Verdict::Hold,
@@ -271,6 +274,7 @@ pub struct Rule {
 
 impl Rule {
     /// Whether this value fails, for an instance that fires already or not: once it fires, `clear_at` is the bound.
+    #[inline]
     pub fn fails(&self, value: f64, firing: bool) -> bool {
         match (self.condition, self.clear_at) {
             (Condition::Compare(op, _), Some(clear)) if firing => op.holds(value, clear),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 /// Whether a value is a stale marker. An ordinary NaN is not.
+#[inline]
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_BITS
 }
@@ -111,11 +112,13 @@ impl Series {
     }
 
     /// All samples, the oldest first, with stale markers and NaN.
+    #[inline]
     pub fn samples(&self) -> &[Sample] {
         &self.samples[self.start..]
     }
 
     /// The newest sample that was known at `now`, a stale marker too.
+    #[inline]
     pub fn newest(&self, now: i64) -> Option<Sample> {
         let samples = self.samples();
         match samples.last() {
@@ -218,6 +221,7 @@ impl Samples {
     }
 
     /// Why this metric could not be read.
+    #[inline]
     pub fn error(&self, metric: &str) -> Option<&str> {
         // Nearly always there is none at all.
         if self.errors.is_empty() { None } else { self.errors.get(metric).map(String::as_str) }
@@ -245,6 +249,7 @@ impl Samples {
     }
 
     /// A series; `None` if the id is of other samples.
+    #[inline]
     pub fn get(&self, series: SeriesId) -> Option<&Series> {
         self.series.get(series.0 as usize)
     }

@@ -19,12 +19,17 @@ pub struct Observation {
 }
 
 /// The rule's view of one series at `now`, or `None` where it has nothing to go by. `scratch` is room for sorting.
+#[inline]
 pub(crate) fn observe(rule: &Rule, series: &Series, now: i64, scratch: &mut Vec<f64>) -> Option<Observation> {
-    let Some(window) = rule.window else {
-        let sample = series.newest(now)?;
-        let usable = sample.at >= now.saturating_sub(rule.staleness) && !is_stale(sample.value);
-        return usable.then_some(Observation { value: sample.value, from: sample.at, to: sample.at, count: 1 });
-    };
+    if let Some(window) = rule.window {
+        return observe_window(rule, window, series, now, scratch);
+    }
+    let sample = series.newest(now)?;
+    let usable = sample.at >= now.saturating_sub(rule.staleness) && !is_stale(sample.value);
+    usable.then_some(Observation { value: sample.value, from: sample.at, to: sample.at, count: 1 })
+}
+
+fn observe_window(rule: &Rule, window: i64, series: &Series, now: i64, scratch: &mut Vec<f64>) -> Option<Observation> {
     // Both ends belong to the window, as up to Prometheus 2.x; stale markers don't count.
     let samples = series.between(now.saturating_sub(window), now);
     let used = || samples.iter().copied().filter(|sample| !is_stale(sample.value));

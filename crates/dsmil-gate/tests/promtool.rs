@@ -2,7 +2,7 @@
 //! states of all alerts compared exactly. Prometheus 2.42 has `for` and `keep_firing_for`; hysteresis is exported as an
 //! expression over the alert's own state and so is compared too.
 
-#![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod common;
 
@@ -155,7 +155,7 @@ fn prometheus_has_the_same_alerts_at_the_same_times() {
         files.push(path);
     }
     // Two at a time: one process uses one core.
-    let runs: Vec<_> = files.chunks(files.len().div_ceil(2)).map(|half| start_promtool(half)).collect();
+    let runs: Vec<_> = files.chunks(files.len().div_ceil(2)).map(start_promtool).collect();
     for run in runs {
         let output = run.wait_with_output().unwrap();
         if !output.status.success() {
