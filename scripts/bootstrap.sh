@@ -117,7 +117,7 @@ stage() {
         ;;
     rust)
         use_rust
-        apt_packages gcc libc6-dev pkg-config fuse3
+        apt_packages gcc libc6-dev pkg-config fuse3 prometheus # promtool judges the gates
         find_python >/dev/null || apt_packages python3 # PyO3 asks it how it was built
         ;;
     lint)
