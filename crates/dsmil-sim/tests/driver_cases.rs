@@ -124,7 +124,7 @@ impl Run {
         let (request, answer) = text.split_once(" -> ").unwrap_or_else(|| panic!("{text}: is no step"));
         let (request, argument) = request.split_once(' ').map_or((request, None), |(name, id)| (name, Some(number(id))));
         let known = RequestCode::ALL.into_iter().find(|known| known.name() == request);
-        let code = known.map_or_else(|| number(request) as u32, RequestCode::code);
+        let code = known.map_or_else(|| u32::try_from(number(request)).unwrap(), RequestCode::code);
         let mut before = vec![FILL; (code >> 16) as usize & 0x3FFF];
         if let Some(argument) = argument {
             let bytes = if known == Some(RequestCode::ReadDevice) { 2 } else { 4 };
@@ -197,7 +197,7 @@ fn carry_out(case: &Case) -> Vec<String> {
     let config = Config::parse_options(case.options.as_deref().unwrap_or("seed=7")).unwrap();
     let mut model = Model::new(config);
     model.set_faults(Faults::parse(&case.faults, Path::new(&case.name)).unwrap());
-    let mut run = Run { model, now: Duration::from_secs(60), sessions: BTreeMap::new(), wrong: Vec::new() };
+    let mut run = Run { model, now: Duration::from_mins(1), sessions: BTreeMap::new(), wrong: Vec::new() };
     let opened = run.model.open().map_or_else(|errno| format!("{errno:?}"), |()| "ok".to_owned());
     if opened != case.open.as_deref().unwrap_or("ok") {
         run.wrong.push(format!("open answered {opened}"));
