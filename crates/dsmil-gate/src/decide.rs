@@ -7,7 +7,7 @@ use crate::machine::Phase;
 use crate::rule::{OnFail, Rule, Verdict};
 
 /// Where one rule stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Standing {
     pub(crate) verdict: Verdict,
     pub(crate) phase: Phase,
@@ -15,6 +15,11 @@ pub(crate) struct Standing {
     pub(crate) missing: bool,
     /// It fires, or it could not be evaluated.
     pub(crate) failing: bool,
+}
+
+impl Standing {
+    /// Nothing fails and nothing is missing.
+    pub(crate) const WELL: Self = Self { verdict: Verdict::Go, phase: Phase::Inactive, missing: false, failing: false };
 }
 
 impl Default for Standing {

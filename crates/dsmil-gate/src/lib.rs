@@ -2,7 +2,7 @@
 //!
 //! A [`GateFile`] names rules over metrics, zones over rules, and gates over both. An [`Engine`] holds [`Samples`] against
 //! it and tells for any time a [`Verdict`] with its evidence. The crate is pure: no input or output, no clock, no thread;
-//! time is an argument, in milliseconds since the Unix epoch. What every word means exactly stands in `docs/gates.md`.
+//! time is an argument, in milliseconds since the Unix epoch. What every word means exactly stands in `examples/gates/README.md`.
 //!
 //! ```
 //! use dsmil_gate::{Engine, GateFile, Labels, Samples, Verdict};

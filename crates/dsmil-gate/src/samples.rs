@@ -220,11 +220,16 @@ impl Samples {
         };
     }
 
+    #[inline]
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// Why this metric could not be read.
     #[inline]
     pub fn error(&self, metric: &str) -> Option<&str> {
         // Nearly always there is none at all.
-        if self.errors.is_empty() { None } else { self.errors.get(metric).map(String::as_str) }
+        if self.has_errors() { self.errors.get(metric).map(String::as_str) } else { None }
     }
 
     /// Drops the samples before a time, except the newest of each series: a series that fell silent is to be missed, and
