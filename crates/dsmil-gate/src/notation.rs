@@ -3,9 +3,6 @@
 use crate::parse_rule::is_name;
 use crate::samples::Labels;
 
-/// More values than this in one series are a slip in a repetition, such as `0+1x10000000`.
-const MAX_VALUES: usize = 1_000_000;
-
 /// One place in a series.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Item {
@@ -69,14 +66,15 @@ fn string(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// Reads a series' values, or says what is wrong with them.
-pub(crate) fn values(text: &str) -> Result<Vec<Item>, String> {
+/// Reads a series' values, or says what is wrong with them; more than `room` are a slip in a repetition, such as
+/// `0+1x10000000`.
+pub(crate) fn values(text: &str, room: usize) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
     for word in text.split_whitespace() {
-        let room = MAX_VALUES - items.len();
-        expand(word, &mut items, room).ok_or_else(|| format!("{word:?} is not a value"))?;
-        if items.len() >= MAX_VALUES {
-            return Err(format!("{word:?} makes more than {MAX_VALUES} values"));
+        let left = room - items.len();
+        expand(word, &mut items, left).ok_or_else(|| format!("{word:?} is not a value"))?;
+        if items.len() > room {
+            return Err(format!("with {word:?} the file asks for too many samples"));
         }
     }
     Ok(items)
@@ -133,7 +131,7 @@ mod tests {
     use super::{Item, name, values};
 
     fn shown(text: &str) -> String {
-        let words: Vec<String> = (values(text).unwrap_or_else(|error| panic!("{error}")).iter())
+        let words: Vec<String> = (values(text, 1000).unwrap_or_else(|error| panic!("{error}")).iter())
             .map(|item| match item {
                 Item::Gap => "_".to_owned(),
                 Item::Stale => "stale".to_owned(),
@@ -150,7 +148,7 @@ mod tests {
         for wrong in
             ["one", "1+x3", "1+2x", "x3", "1+2x-3", "0+1x10000000", "inf", "infinity", "0x10+1x2", "1x99999999999999999999"]
         {
-            assert!(values(wrong).is_err(), "{wrong}");
+            assert!(values(wrong, 1000).is_err(), "{wrong}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! A TOML text with positions, read so that every fault in it is found and not only the first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -10,6 +10,8 @@ use crate::{Fault, FileError, duration};
 
 /// The longest text that is read, in bytes. What is longer was not written by a person.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// The most samples and evaluations that a test file may ask for, together.
+pub(crate) const MAX_GROWTH: usize = 1_000_000;
 /// More faults than this in one file help nobody.
 const MAX_FAULTS: usize = 100;
 
@@ -21,12 +23,21 @@ pub(crate) struct Source<'a> {
     /// Where each line starts.
     lines: Vec<usize>,
     faults: RefCell<Vec<(usize, Fault)>>,
+    /// How much may still grow out of the file: a few bytes can ask for millions of samples or evaluations.
+    pub(crate) room: Cell<usize>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(noun: &'static str, text: &'a str, file: &'a str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { noun, text, file, lines: std::iter::once(0).chain(starts).collect(), faults: RefCell::default() }
+        Self {
+            noun,
+            text,
+            file,
+            lines: std::iter::once(0).chain(starts).collect(),
+            faults: RefCell::default(),
+            room: Cell::new(MAX_GROWTH),
+        }
     }
 
     /// The tree of a text that is TOML and of version 1. A later version may have keys that this one has never heard of.

@@ -71,7 +71,7 @@ fn malformed_test_files_are_told_what_is_wrong() {
             "series = { \"9\" = \"1\" }\n[[test.expect]]\nat = \"0\"\nverdict = \"go\"",
             "line 5, column 12, test[0].series: \"9\" is not the name",
         ),
-        ("series = { cpu = \"1x9999999\" }", "makes more than 1000000 values"),
+        ("series = { cpu = \"1x9999999\" }", "with \"1x9999999\" the file asks for too many samples"),
         ("", "test[0]: the test expects nothing"),
         ("[[test.expect]]\nat = \"0\"", "test[0].expect[0]: nothing is expected"),
         ("[[test.expect]]\nverdict = \"go\"", "test[0].expect[0].at: at is missing"),
@@ -81,7 +81,7 @@ fn malformed_test_files_are_told_what_is_wrong() {
             "[[test.expect]]\nat = \"1m\"\nverdict = \"go\"\n[[test.expect]]\nat = \"1m\"\nverdict = \"go\"",
             "the times don't ascend",
         ),
-        ("interval = \"1ms\"\n[[test.expect]]\nat = \"1y\"\nverdict = \"go\"", "there are more than 1000000 evaluations before"),
+        ("interval = \"1ms\"\n[[test.expect]]\nat = \"1y\"\nverdict = \"go\"", "the file asks for too many evaluations"),
         ("intervall = \"1m\"", "there is no key intervall here; did you mean interval?"),
     ];
     for (test, message) in cases {
@@ -90,6 +90,14 @@ fn malformed_test_files_are_told_what_is_wrong() {
     }
     let error = TestFile::parse("version = 1\n", "t.toml").unwrap_err().to_string();
     assert!(error.contains("gates is missing") && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn many_small_tests_cannot_ask_for_more_than_one_large_one() {
+    let test = "[[test]]\nname = \"t\"\nseries = { m = \"1x400000\" }\n[[test.expect]]\nat = \"1m\"\nverdict = \"go\"\n";
+    let parse = |tests: usize| TestFile::parse(&format!("version = 1\ngates = \"g\"\n{}", test.repeat(tests)), "t.toml");
+    assert!(parse(2).is_ok());
+    assert!(parse(3).unwrap_err().to_string().contains("too many samples"));
 }
 
 fn lint(rules: &str) -> Vec<String> {
