@@ -774,8 +774,8 @@ dsmil_status dsmil_latency_slow(const struct dsmil_latency *latency,
                                 size_t *count);
 
 // Takes the list: the permanent seven, /etc/dsmil/policy.toml, the policy given (or what DSMIL_POLICY names), and the
-// isolations of the run directory (NULL: what DSMIL_RUN_DIR says, or the default device's). A policy, or isolations, that can't be used are no
-// error here: the list then denies everything, and says why in the detail of each denial.
+// isolations of the run directory (NULL: what DSMIL_RUN_DIR says, or the default device's). A policy, or isolations, that
+// can't be used are no error here: the list then denies everything, and says why in the detail of each denial.
 //
 // *quarantine is to be freed with dsmil_quarantine_free(). Blocks for files, and up to 5 s for a change to the isolations.
 // Any thread. Errors: DSMIL_ERROR_NULL, _RUN_DIRECTORY.
