@@ -9,7 +9,7 @@ use dsmil::{DeviceId, Error, Operation, PERMANENT, Quarantine, RunDir, current_q
 use crate::call::call;
 use crate::failure::Failure;
 use crate::pointer::{Out, free, handle, optional_path, run_dir as resolve, shared};
-use crate::record::{DSMIL_DEVICE_COUNT, DSMIL_FIRST_ID, DSMIL_PERMANENT_COUNT};
+use crate::record::DSMIL_PERMANENT_COUNT;
 use crate::status::dsmil_status;
 
 /// What is to be done with a device.
@@ -28,8 +28,6 @@ pub struct dsmil_quarantine {
     quarantine: Quarantine,
     /// When it was loaded, in milliseconds since the Unix epoch.
     loaded_ms: u64,
-    /// What it allowed then, by ordinal: the answer that costs one look-up. No rule tells operations apart.
-    allowed: [bool; DSMIL_DEVICE_COUNT],
 }
 
 pub(crate) fn operation_of(number: i32) -> Result<Operation, Failure> {
@@ -65,11 +63,7 @@ pub unsafe extern "C" fn dsmil_quarantine_load(
         let (policy, run_dir) = unsafe { (optional_path(policy), resolve(run_dir)?) };
         let quarantine = current_quarantine(&RunDir::open(&run_dir)?, policy);
         let loaded_ms = unix_ms();
-        let mut allowed = [false; DSMIL_DEVICE_COUNT];
-        for (allowed, id) in allowed.iter_mut().zip(DeviceId::served()) {
-            *allowed = Operation::ALL.iter().all(|operation| quarantine.clear(id, *operation, loaded_ms).is_ok());
-        }
-        out.set(handle(dsmil_quarantine { quarantine, loaded_ms, allowed }));
+        out.set(handle(dsmil_quarantine { quarantine, loaded_ms }));
         Ok(())
     })
 }
@@ -83,34 +77,12 @@ pub unsafe extern "C" fn dsmil_quarantine_load(
 pub unsafe extern "C" fn dsmil_quarantine_check(quarantine: *const dsmil_quarantine, id: u16, operation: i32) -> dsmil_status {
     // SAFETY: the header asks for NULL or a live list. The way to DSMIL_OK can't panic: it looks up two bytes.
     if let Some(list) = unsafe { quarantine.as_ref() }
-        && list.allows_at_once(id)
+        && list.quarantine.allows_at_once(DeviceId::new(id))
         && (operation == 0 || operation == 1)
     {
         return dsmil_status::DSMIL_OK;
     }
     check_by_rules(quarantine, id, operation)
-}
-
-/// Whether a served device, by its ordinal, is none of the seven: in memory that can't be written.
-static NOT_PERMANENT: [bool; DSMIL_DEVICE_COUNT] = {
-    let mut all = [true; DSMIL_DEVICE_COUNT];
-    let mut i = 0;
-    while i < PERMANENT.len() {
-        if let Some(ordinal) = PERMANENT[i].id.ordinal() {
-            all[ordinal] = false;
-        }
-        i += 1;
-    }
-    all
-};
-
-impl dsmil_quarantine {
-    /// Whether the device was allowed when the list was taken: then it is now, since isolations only end.
-    #[inline]
-    fn allows_at_once(&self, id: u16) -> bool {
-        let ordinal = usize::from(id.wrapping_sub(DSMIL_FIRST_ID));
-        ordinal < DSMIL_DEVICE_COUNT && self.allowed[ordinal] & NOT_PERMANENT[ordinal]
-    }
 }
 
 /// What is not allowed at once: names the rule, and allows a device whose isolation has ended since. Not inlined, and of

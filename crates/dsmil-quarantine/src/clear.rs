@@ -132,10 +132,22 @@ impl Quarantine {
     /// [`Denied`], with the rule that denies.
     #[inline]
     pub fn clear(&self, id: DeviceId, operation: Operation, now_ms: u64) -> Result<Cleared, Box<Denied>> {
-        if now_ms >= self.mask_from_ms && self.mask_allows(id) {
+        if now_ms >= self.mask_from_ms && self.allows_at_once(id) {
             return Ok(Cleared { id, operation });
         }
         self.clear_by_rules(id, operation, now_ms)
+    }
+
+    /// Whether a device was free for every operation when the isolations were set: an answer without the
+    /// time, for whoever keeps a quarantine that doesn't change. `true` holds from then on, since isolations
+    /// only end; `false` says no more than that `clear` must be asked.
+    ///
+    /// The permanent ones are struck out anew at each question: whatever becomes of the mask, which is
+    /// ordinary memory, it can't free them.
+    #[inline]
+    pub fn allows_at_once(&self, id: DeviceId) -> bool {
+        let ordinal = usize::from(id.get().wrapping_sub(DeviceId::FIRST.get()));
+        ordinal < DEVICE_COUNT && self.allowed[ordinal] & NOT_PERMANENT[ordinal]
     }
 
     /// The added rules, in the order of their files and lines.
@@ -151,14 +163,6 @@ impl Quarantine {
     /// Why everything is denied, if it is.
     pub const fn unusable(&self) -> Option<&PolicyError> {
         self.unusable.as_ref()
-    }
-
-    /// The permanent ones are struck out anew at each question: whatever becomes of the mask, which is
-    /// ordinary memory, it can't free them.
-    #[inline]
-    fn mask_allows(&self, id: DeviceId) -> bool {
-        let ordinal = usize::from(id.get().wrapping_sub(DeviceId::FIRST.get()));
-        ordinal < DEVICE_COUNT && self.allowed[ordinal] & NOT_PERMANENT[ordinal]
     }
 
     /// The same question, put to the rules: says which one denies, and clears a device whose isolation
