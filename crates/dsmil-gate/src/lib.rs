@@ -64,7 +64,7 @@ pub use gate_file::{Band, Gate, GateFile, Kind, Zone};
 pub use lint::Lint;
 pub use machine::{Machine, Phase};
 pub use rule::{Condition, Function, OnFail, OnNoData, Op, Reading, Rule, Severity, Verdict};
-pub use samples::{Labels, Pushed, Sample, Samples, Series, SeriesId, is_stale};
+pub use samples::{Labels, Measurement, Pushed, Sample, Samples, Series, SeriesId, is_stale};
 pub use saved::{State, StateError};
 pub use test_file::{TestFile, TestReport};
 pub use window::Observation;

@@ -1,5 +1,6 @@
 //! The samples that rules look at: for each metric and label set a series, ordered by time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -69,6 +70,39 @@ pub struct Sample {
     pub at: i64,
     /// What was observed.
     pub value: f64,
+}
+
+/// One observation with the name of its series: what samplers give, and what stores keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// The metric's name.
+    pub metric: Cow<'static, str>,
+    /// Its labels.
+    pub labels: Labels,
+    /// When it was observed, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// What was observed; a stale marker ends the series.
+    pub value: f64,
+}
+
+impl Measurement {
+    /// A measurement of a metric without labels.
+    pub fn new(metric: impl Into<Cow<'static, str>>, at: i64, value: f64) -> Self {
+        Self { metric: metric.into(), labels: Labels::default(), at, value }
+    }
+
+    /// With these labels in place of those that it had.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// The end of a series: from here on it has no value, and is not missed.
+    #[must_use]
+    pub fn stale(metric: impl Into<Cow<'static, str>>, labels: Labels, at: i64) -> Self {
+        Self { metric: metric.into(), labels, at, value: f64::from_bits(STALE_BITS) }
+    }
 }
 
 /// A series within [`Samples`].
@@ -209,6 +243,11 @@ impl Samples {
     pub fn record(&mut self, metric: &str, labels: &Labels, at: i64, value: f64) -> Pushed {
         let series = self.series(metric, labels);
         self.push(series, at, value)
+    }
+
+    /// Adds a measurement: [`Samples::record`].
+    pub fn take(&mut self, measurement: &Measurement) -> Pushed {
+        self.record(&measurement.metric, &measurement.labels, measurement.at, measurement.value)
     }
 
     /// Says that this metric could not be read, and why; `None` when it can be read again. Until then every rule

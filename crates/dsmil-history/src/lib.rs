@@ -1,0 +1,3 @@
+//! What was measured, and what happened: the store and the health log.
+
+#![forbid(unsafe_code)]

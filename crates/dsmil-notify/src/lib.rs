@@ -1,0 +1,3 @@
+//! Delivering notifications: log, command, webhook, Alertmanager.
+
+#![forbid(unsafe_code)]

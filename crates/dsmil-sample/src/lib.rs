@@ -1,0 +1,3 @@
+//! Samplers: what is measured, on a steady clock.
+
+#![forbid(unsafe_code)]

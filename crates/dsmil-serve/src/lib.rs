@@ -1,0 +1,3 @@
+//! The endpoint: OpenMetrics, probes and a JSON interface over HTTP.
+
+#![forbid(unsafe_code)]
