@@ -1,6 +1,62 @@
 //! Durations as Prometheus writes them: `500ms`, `30s`, `5m`, `1h30m`, `7d`.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A duration in a configuration file, written as Prometheus writes it: `30s`, `1h30m`, `7d`. At most ten years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(with = "String"))]
+pub struct Period(i64);
+
+impl Period {
+    /// So many milliseconds; none, if they are negative.
+    pub const fn from_millis(milliseconds: i64) -> Self {
+        Self(if milliseconds < 0 { 0 } else { milliseconds })
+    }
+
+    /// In milliseconds, 0 or more.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// As the standard library's duration.
+    pub const fn as_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0.unsigned_abs())
+    }
+}
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("\"{text}\" is no duration: write 500ms, 30s, 5m, 1h30m or 7d, at most 10y");
+        parse(text).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Period> for String {
+    fn from(period: Period) -> Self {
+        format(period.0)
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format(self.0))
+    }
+}
 
 /// Units from long to short, in milliseconds. A year is 365 days, a week 7, as in Prometheus.
 const UNITS: [(&str, i64); 7] =

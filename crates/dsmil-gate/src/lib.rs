@@ -56,6 +56,7 @@ mod test_file;
 mod window;
 
 pub use decide::Outcome;
+pub use duration::Period;
 pub use engine::{Engine, Event, MAX_SERIES_PER_RULE};
 pub use evidence::{Evaluation, GateEvidence, RuleEvidence, SeriesEvidence, ZoneEvidence};
 pub use export::Exported;
