@@ -117,7 +117,7 @@ stage() {
         ;;
     rust)
         use_rust
-        apt_packages gcc libc6-dev pkg-config fuse3 prometheus # promtool judges the gates
+        apt_packages gcc libc6-dev pkg-config fuse3 openssl prometheus prometheus-alertmanager # they judge gates, metrics and alerts
         find_python >/dev/null || apt_packages python3 # PyO3 asks it how it was built
         ;;
     lint)
@@ -154,7 +154,7 @@ stage() {
     test)
         # One call of apt for all, in place of one a stage.
         apt_packages gcc g++ libc6-dev make pkg-config valgrind libc6-dbg cmake fuse3 shellcheck qemu-system-x86 \
-            busybox-static cpio util-linux sparse prometheus
+            busybox-static cpio util-linux sparse prometheus prometheus-alertmanager openssl
         local each
         for each in rust lint c python kernel fuzz; do stage "$each"; done
         ;;
