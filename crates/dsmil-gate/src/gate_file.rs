@@ -91,8 +91,7 @@ impl GateFile {
 
     pub(crate) fn new(rules: Vec<Rule>, zones: Vec<Zone>, gates: Vec<Gate>) -> Self {
         let mut file = Self { rules, zones, gates, fingerprint: String::new() };
-        let meaning = serde_json::to_vec(&file).unwrap_or_default();
-        file.fingerprint = Sha256::digest(meaning).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        file.fingerprint = fingerprint(&file);
         file
     }
 
@@ -127,4 +126,10 @@ impl GateFile {
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+}
+
+/// What something says, as a SHA-256 in hexadecimal.
+pub(crate) fn fingerprint(what: &impl Serialize) -> String {
+    let meaning = serde_json::to_vec(what).unwrap_or_default();
+    Sha256::digest(meaning).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -1,9 +1,12 @@
 //! What an engine remembers, to be written down and read back.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, Instance};
+use crate::engine::{Engine, Instance, Live};
 use crate::machine::{Machine, Phase};
+use crate::rule::Rule;
 use crate::samples::Labels;
 
 /// The version of what is saved.
@@ -24,6 +27,8 @@ pub struct State {
 #[serde(deny_unknown_fields)]
 struct RuleState {
     name: String,
+    /// What the rule says, as a hash: a rule that was changed doesn't go on from the state of the one before.
+    meaning: String,
     no_data: Machine,
     series: Vec<SeriesState>,
 }
@@ -79,6 +84,7 @@ impl Engine {
             rules: rules
                 .map(|(rule, live)| RuleState {
                     name: rule.name.clone(),
+                    meaning: rule.meaning(),
                     no_data: live.no_data,
                     series: live.instances.iter().map(of_rule).collect(),
                 })
@@ -104,26 +110,73 @@ impl Engine {
         }
         for (rule, saved) in self.file().rules().iter().zip(&state.rules) {
             let damaged = |what| StateError::Damaged { rule: rule.name.clone(), what };
-            if rule.name != saved.name {
+            if rule.name != saved.name || rule.meaning() != saved.meaning {
                 return Err(damaged("the state is of another rule"));
             }
-            if !saved.series.iter().is_sorted_by(|a, b| a.labels < b.labels) {
-                return Err(damaged("its series are not in order"));
-            }
-            let machines = saved.series.iter().map(|series| &series.machine).chain([&saved.no_data]);
-            if !machines.into_iter().all(|machine| is_whole(machine, state.at)) {
-                return Err(damaged("its times contradict its state"));
-            }
+            saved.check(state.at).map_err(damaged)?;
         }
         self.reset();
         self.at = state.at;
         for (live, saved) in self.live.iter_mut().zip(&state.rules) {
-            live.no_data = saved.no_data;
-            let alive =
-                |saved: &SeriesState| Instance { labels: saved.labels.clone(), series: None, machine: saved.machine, seen: None };
-            live.instances = saved.series.iter().map(alive).collect();
+            live.take_over(saved);
         }
         Ok(())
+    }
+
+    /// Goes on from the state of another version of the gate file: each rule that says the same as before keeps its state,
+    /// every other begins anew. The names of those that begin anew.
+    ///
+    /// # Errors
+    /// [`StateError::Version`] and [`StateError::Damaged`]; then nothing has changed.
+    pub fn adopt(&mut self, state: &State) -> Result<Vec<String>, StateError> {
+        if state.version != VERSION {
+            return Err(StateError::Version { found: state.version });
+        }
+        for saved in &state.rules {
+            saved.check(state.at).map_err(|what| StateError::Damaged { rule: saved.name.clone(), what })?;
+        }
+        self.reset();
+        let at = state.at;
+        let known: BTreeMap<&str, &RuleState> = state.rules.iter().map(|saved| (saved.name.as_str(), saved)).collect();
+        let mut anew = Vec::new();
+        let rules: Vec<(String, String)> = self.file().rules().iter().map(|rule| (rule.name.clone(), rule.meaning())).collect();
+        for ((name, meaning), live) in rules.into_iter().zip(&mut self.live) {
+            match known.get(name.as_str()).filter(|saved| saved.meaning == meaning) {
+                Some(saved) => live.take_over(saved),
+                None => {
+                    // It waits for its evidence from the time of the change on.
+                    live.no_data = Machine::new(at.unwrap_or(0));
+                    anew.push(name);
+                }
+            }
+        }
+        self.at = at;
+        Ok(anew)
+    }
+}
+
+impl RuleState {
+    fn check(&self, at: Option<i64>) -> Result<(), &'static str> {
+        if !self.series.iter().is_sorted_by(|a, b| a.labels < b.labels) {
+            return Err("its series are not in order");
+        }
+        let mut machines = self.series.iter().map(|series| &series.machine).chain([&self.no_data]);
+        if machines.all(|machine| is_whole(machine, at)) { Ok(()) } else { Err("its times contradict its state") }
+    }
+}
+
+impl Live {
+    fn take_over(&mut self, saved: &RuleState) {
+        self.no_data = saved.no_data;
+        let alive =
+            |saved: &SeriesState| Instance { labels: saved.labels.clone(), series: None, machine: saved.machine, seen: None };
+        self.instances = saved.series.iter().map(alive).collect();
+    }
+}
+
+impl Rule {
+    fn meaning(&self) -> String {
+        crate::gate_file::fingerprint(self)
     }
 }
 
