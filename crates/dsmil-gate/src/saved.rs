@@ -141,13 +141,12 @@ impl Engine {
         let mut anew = Vec::new();
         let rules: Vec<(String, String)> = self.file().rules().iter().map(|rule| (rule.name.clone(), rule.meaning())).collect();
         for ((name, meaning), live) in rules.into_iter().zip(&mut self.live) {
-            match known.get(name.as_str()).filter(|saved| saved.meaning == meaning) {
-                Some(saved) => live.take_over(saved),
-                None => {
-                    // It waits for its evidence from the time of the change on.
-                    live.no_data = Machine::new(at.unwrap_or(0));
-                    anew.push(name);
-                }
+            if let Some(saved) = known.get(name.as_str()).filter(|saved| saved.meaning == meaning) {
+                live.take_over(saved);
+            } else {
+                // It waits for its evidence from the time of the change on.
+                live.no_data = Machine::new(at.unwrap_or(0));
+                anew.push(name);
             }
         }
         self.at = at;
