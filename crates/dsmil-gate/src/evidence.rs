@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::duration;
 use crate::engine::{Engine, Event, Failure, Live, MAX_SERIES_PER_RULE};
 use crate::gate_file::{Gate, Kind};
-use crate::machine::Phase;
+use crate::machine::{Machine, Phase};
 use crate::rule::{Condition, OnNoData, Reading, Rule, Severity, Verdict};
 use crate::samples::{Labels, Samples};
 
@@ -88,6 +88,9 @@ pub struct RuleEvidence {
     pub missing: bool,
     /// Since when, if it is.
     pub missing_since: Option<i64>,
+    /// The alert on missing evidence; for `absent` the only one. `None` where missing evidence only holds.
+    #[serde(skip)]
+    pub no_data: Option<Machine>,
     /// The series, ordered by labels.
     pub series: Vec<SeriesEvidence>,
 }
@@ -363,6 +366,7 @@ fn rule_evidence(rule: &Rule, live: &Live, samples: &Samples) -> RuleEvidence {
         error,
         missing: live.missing,
         missing_since: (lacking || keeps_firing).then_some(live.no_data.since),
+        no_data: (rule.on_no_data != Some(OnNoData::Hold)).then_some(live.no_data),
         series: series.collect(),
     }
 }
