@@ -1,0 +1,245 @@
+use dsmil_gate::Period;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{LabelMap, Number, Severity};
+
+/// Where an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    /// Nothing is wrong.
+    Inactive,
+    /// It fails, but not long enough yet.
+    Pending,
+    /// It fires.
+    Firing,
+    /// It has fired and is over.
+    Resolved,
+}
+
+/// An alert.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Alert {
+    /// What identifies it: the same for the same labels.
+    pub fingerprint: String,
+    /// The rule's name.
+    pub name: String,
+    /// Where it is.
+    pub state: AlertState,
+    /// How grave it is.
+    pub severity: Severity,
+    /// Its labels.
+    pub labels: LabelMap,
+    /// What people are told: summary, description, evidence.
+    pub annotations: LabelMap,
+    /// The value that was observed last.
+    pub value: Option<Number>,
+    /// Since when the rule has failed.
+    pub since: i64,
+    /// Since when it has fired.
+    pub fired_at: Option<i64>,
+    /// When it was over.
+    pub resolved_at: Option<i64>,
+    /// Who looks after it.
+    pub acknowledged: Option<Acknowledgement>,
+    /// The ids of the silences that keep it quiet.
+    pub silenced_by: Vec<String>,
+    /// The fingerprints of the alerts that keep it quiet.
+    pub inhibited_by: Vec<String>,
+}
+
+/// Which alerts are asked for. What is not set lets everything through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertFilter {
+    /// In this state only.
+    pub state: Option<AlertState>,
+    /// Of this severity only.
+    pub severity: Option<Severity>,
+    /// Of the rule with this name only.
+    pub name: Option<String>,
+}
+
+impl AlertFilter {
+    /// Whether the filter lets an alert through.
+    pub fn admits(&self, alert: &Alert) -> bool {
+        self.state.is_none_or(|state| alert.state == state)
+            && self.severity.is_none_or(|severity| alert.severity == severity)
+            && self.name.as_ref().is_none_or(|name| alert.name == *name)
+    }
+}
+
+/// Somebody looks after an alert: what is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Acknowledge {
+    /// Who; the name of the key is added. Only the name of the key if it is not given.
+    #[schema(min_length = 1, max_length = 128)]
+    pub by: Option<String>,
+    /// What is being done about it.
+    #[schema(max_length = 2048)]
+    pub comment: String,
+}
+
+/// Who looks after an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Acknowledgement {
+    /// Who: `name of the key`, or `somebody via name of the key`.
+    pub by: String,
+    /// What is being done about it.
+    pub comment: String,
+    /// Since when.
+    pub at: i64,
+}
+
+/// How a matcher compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum MatchOp {
+    /// The label has this value.
+    #[serde(rename = "=")]
+    Equal,
+    /// The label has another value, or is not there.
+    #[serde(rename = "!=")]
+    NotEqual,
+    /// The whole value is one that this regular expression describes.
+    #[serde(rename = "=~")]
+    Regex,
+    /// The value is none that this regular expression describes.
+    #[serde(rename = "!~")]
+    NotRegex,
+}
+
+/// Which alerts a silence is for: those that all its matchers fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Matcher {
+    /// The label's name; `alertname` is the rule.
+    #[schema(pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+    pub name: String,
+    /// How it compares; `=` if it is not given.
+    #[serde(default = "equal")]
+    #[schema(default = "=")]
+    pub op: MatchOp,
+    /// What it is compared with.
+    #[schema(max_length = 1024)]
+    pub value: String,
+}
+
+const fn equal() -> MatchOp {
+    MatchOp::Equal
+}
+
+/// A silence as it is sent. Its end is given by `ends_at` or `duration`, by exactly one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SilenceRequest {
+    /// Which alerts: those that all matchers fit.
+    #[schema(min_items = 1, max_items = 32)]
+    pub matchers: Vec<Matcher>,
+    /// When it starts; now if it is not given.
+    #[serde(default)]
+    pub starts_at: Option<i64>,
+    /// When it ends.
+    #[serde(default)]
+    pub ends_at: Option<i64>,
+    /// How long it lasts, such as `2h`; at most a year.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub duration: Option<Period>,
+    /// Who; the name of the key is added.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 128)]
+    pub by: Option<String>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 2048)]
+    pub comment: String,
+}
+
+/// A silence that is to begin, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSilence {
+    /// Which alerts: those that all matchers fit; at least one.
+    pub matchers: Vec<Matcher>,
+    /// When it starts.
+    pub starts_at: i64,
+    /// When it ends, after its start and in the future.
+    pub ends_at: i64,
+    /// Why; never empty.
+    pub comment: String,
+}
+
+/// Where a silence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SilenceState {
+    /// It has not started.
+    Pending,
+    /// It keeps alerts quiet.
+    Active,
+    /// It has ended.
+    Expired,
+}
+
+/// A silence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Silence {
+    /// What identifies it.
+    pub id: String,
+    /// Which alerts.
+    pub matchers: Vec<Matcher>,
+    /// When it starts.
+    pub starts_at: i64,
+    /// When it ends.
+    pub ends_at: i64,
+    /// Where it is.
+    pub state: SilenceState,
+    /// Who made it.
+    pub by: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// Which events are asked for. What is not set lets everything through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertHistoryQuery {
+    /// Of this alert only.
+    pub fingerprint: Option<String>,
+    /// Not earlier than this.
+    pub from: Option<i64>,
+    /// Not later than this.
+    pub to: Option<i64>,
+    /// With an id below this one only: the page after one that ended there.
+    pub before: Option<i64>,
+    /// At most so many; at least 1.
+    pub limit: usize,
+}
+
+/// Something that happened to an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AlertEvent {
+    /// Its number in the journal; later ones have greater numbers.
+    pub id: i64,
+    /// When.
+    pub at: i64,
+    /// What: `pending`, `firing`, `resolved`, `acknowledged`, `silenced`, `delivered` and so on.
+    pub kind: String,
+    /// The alert, if it is about one.
+    pub fingerprint: Option<String>,
+    /// The rule's name.
+    pub name: Option<String>,
+    /// The alert's labels.
+    pub labels: LabelMap,
+    /// Who did it, if somebody did.
+    pub by: Option<String>,
+    /// More about it.
+    pub detail: Option<String>,
+}
+
+/// A page of the journal, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AlertHistory {
+    /// The events.
+    pub items: Vec<AlertEvent>,
+    /// What `before` must be for the next page; there is none if it is null.
+    pub next_before: Option<i64>,
+}
