@@ -77,6 +77,15 @@ pub struct Record {
     pub hash: String,
 }
 
+impl Record {
+    /// Reads one line of a log, without its newline. `None` if it is no record, or its own hash isn't right. Whether it stands in
+    /// its place, `seq` and `prev` say, held against the record before.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        sound(line)?;
+        serde_json::from_slice(line).ok()
+    }
+}
+
 fn milliseconds<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&format_args!("{time:.3}"))
 }

@@ -1,0 +1,94 @@
+//! Whether the quarantine holds: the library's self-check.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dsmil_device::{Device, SelfCheck};
+
+use crate::{Check, CheckFn, Context, Found, Kind};
+
+/// `quarantine-enforced`: asks the library for each of the seven, on a simulated driver that counts every access, and shows that
+/// it would have counted one.
+///
+/// It has a run directory of its own, for the moment: the fourteen denials of each run are no attempts, and would bury the real
+/// ones in the audit log; and neither an isolation nor an emergency stop shall do the quarantine's work for it.
+pub(crate) struct Enforced;
+
+impl CheckFn for Enforced {
+    fn check(&self) -> Check {
+        Check::new("quarantine-enforced", Kind::Security, 4.0)
+    }
+
+    fn run(&mut self, context: &Context<'_>, _now: i64) -> Found {
+        let parent = context.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        let place = match Scratch::make(&parent) {
+            Ok(place) => place,
+            Err(error) => {
+                let place = parent.display();
+                return Found::could_not_run(format!("no directory for the self-check could be made in {place}: {error}"));
+            }
+        };
+        let mut options = Device::options().run_dir(&place.0);
+        if let Some(policy) = context.policy_path() {
+            options = options.policy(policy);
+        }
+        let result = match SelfCheck::run(options) {
+            Ok(result) => result,
+            Err(error) => {
+                return Found::could_not_run(format!("the self-check could not end: {error}")).with("error", error.kind());
+            }
+        };
+        let (enforced, all) = (result.enforced(), dsmil_protocol::PERMANENT.len());
+        let open: Vec<_> = result.entries.iter().filter(|entry| !entry.is_enforced()).map(|entry| entry.id.to_string()).collect();
+        let mut text = format!("{enforced} of {all} enforced, proven on a simulated driver that counts every access");
+        if !open.is_empty() {
+            text = format!("{text}; not enforced: {}", open.join(", "));
+        }
+        Found::partly(enforced as f64 / all as f64, text).with("enforced", enforced).with("not_enforced", open)
+    }
+}
+
+/// A directory that is gone again when this is dropped.
+struct Scratch(PathBuf);
+
+const PREFIX: &str = ".dsmil-self-check.";
+/// What a killed program left behind is removed when it is as old as this.
+const ABANDONED: Duration = Duration::from_hours(1);
+
+impl Scratch {
+    fn make(parent: &Path) -> io::Result<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        remove_abandoned(parent);
+        loop {
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("{PREFIX}{}.{number}", std::process::id()));
+            // `create` fails where something is already, a link too: nobody can have prepared it.
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 10_000 => {}
+                other => return other.map(|()| Self(path)),
+            }
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Removes what a killed program left. What can't be removed stays: it is small, and somebody else's perhaps.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let old = || entry.metadata().ok().and_then(|state| state.modified().ok()).and_then(|made| made.elapsed().ok());
+        if is_ours && old().is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
