@@ -304,6 +304,11 @@ impl Samples {
         of_metric.filter(|(labels, _)| labels.satisfy(wanted)).map(|(labels, id)| (labels, *id))
     }
 
+    /// All series, in the order in which they were added.
+    pub fn all(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter()
+    }
+
     /// How many series there are.
     pub fn len(&self) -> usize {
         self.series.len()
