@@ -1,8 +1,9 @@
+use dsmil_alert::{Ack, AlertView, Matcher, SilenceView};
 use dsmil_gate::Period;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LabelMap, Number, Severity};
+use super::{LabelMap, Number, Severity, label_map};
 
 /// Where an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,12 +32,16 @@ pub struct Alert {
     pub severity: Severity,
     /// Its labels.
     pub labels: LabelMap,
-    /// What people are told: summary, description, evidence.
-    pub annotations: LabelMap,
+    /// What is wrong, in a line.
+    pub summary: String,
+    /// What the rule is for.
+    pub description: Option<String>,
     /// The value that was observed last.
     pub value: Option<Number>,
     /// Since when the rule has failed.
     pub since: i64,
+    /// Whether it is about evidence that is missing and not about a value.
+    pub no_data: bool,
     /// Since when it has fired.
     pub fired_at: Option<i64>,
     /// When it was over.
@@ -47,6 +52,8 @@ pub struct Alert {
     pub silenced_by: Vec<String>,
     /// The fingerprints of the alerts that keep it quiet.
     pub inhibited_by: Vec<String>,
+    /// The receivers that it is told to.
+    pub receivers: Vec<String>,
 }
 
 /// Which alerts are asked for. What is not set lets everything through.
@@ -92,49 +99,12 @@ pub struct Acknowledgement {
     pub at: i64,
 }
 
-/// How a matcher compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub enum MatchOp {
-    /// The label has this value.
-    #[serde(rename = "=")]
-    Equal,
-    /// The label has another value, or is not there.
-    #[serde(rename = "!=")]
-    NotEqual,
-    /// The whole value is one that this regular expression describes.
-    #[serde(rename = "=~")]
-    Regex,
-    /// The value is none that this regular expression describes.
-    #[serde(rename = "!~")]
-    NotRegex,
-}
-
-/// Which alerts a silence is for: those that all its matchers fit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Matcher {
-    /// The label's name; `alertname` is the rule.
-    #[schema(pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-    pub name: String,
-    /// How it compares; `=` if it is not given.
-    #[serde(default = "equal")]
-    #[schema(default = "=")]
-    pub op: MatchOp,
-    /// What it is compared with.
-    #[schema(max_length = 1024)]
-    pub value: String,
-}
-
-const fn equal() -> MatchOp {
-    MatchOp::Equal
-}
-
 /// A silence as it is sent. Its end is given by `ends_at` or `duration`, by exactly one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SilenceRequest {
-    /// Which alerts: those that all matchers fit.
-    #[schema(min_items = 1, max_items = 32)]
+    /// Which alerts: those that all matchers fit, each written as `label="value"`, with `=`, `!=`, `=~` or `!~`.
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 32, examples(json!(["alertname=\"cpu-high\"", "device=~\"0x80.*\""])))]
     pub matchers: Vec<Matcher>,
     /// When it starts; now if it is not given.
     #[serde(default)]
@@ -185,7 +155,8 @@ pub enum SilenceState {
 pub struct Silence {
     /// What identifies it.
     pub id: String,
-    /// Which alerts.
+    /// Which alerts: those that all matchers fit.
+    #[schema(value_type = Vec<String>)]
     pub matchers: Vec<Matcher>,
     /// When it starts.
     pub starts_at: i64,
@@ -195,6 +166,8 @@ pub struct Silence {
     pub state: SilenceState,
     /// Who made it.
     pub by: String,
+    /// Who ended it before its time.
+    pub ended_by: Option<String>,
     /// Why.
     pub comment: String,
 }
@@ -242,4 +215,63 @@ pub struct AlertHistory {
     pub items: Vec<AlertEvent>,
     /// What `before` must be for the next page; there is none if it is null.
     pub next_before: Option<i64>,
+}
+
+impl From<dsmil_alert::AlertState> for AlertState {
+    fn from(state: dsmil_alert::AlertState) -> Self {
+        match state {
+            dsmil_alert::AlertState::Pending => Self::Pending,
+            dsmil_alert::AlertState::Firing => Self::Firing,
+            dsmil_alert::AlertState::Resolved => Self::Resolved,
+        }
+    }
+}
+
+impl From<AlertView> for Alert {
+    fn from(alert: AlertView) -> Self {
+        Self {
+            fingerprint: alert.fingerprint.to_string(),
+            name: alert.name,
+            state: alert.state.into(),
+            severity: alert.severity.into(),
+            labels: label_map(&alert.labels),
+            summary: alert.summary,
+            description: alert.description,
+            value: alert.value.map(Number),
+            since: alert.since,
+            no_data: alert.no_data,
+            fired_at: alert.starts_at,
+            resolved_at: alert.ends_at,
+            acknowledged: alert.acked.map(Acknowledgement::from),
+            silenced_by: alert.silenced_by,
+            inhibited_by: alert.inhibited_by.iter().map(ToString::to_string).collect(),
+            receivers: alert.receivers,
+        }
+    }
+}
+
+impl From<Ack> for Acknowledgement {
+    fn from(ack: Ack) -> Self {
+        Self { by: ack.by, comment: ack.comment, at: ack.at }
+    }
+}
+
+impl From<SilenceView> for Silence {
+    fn from(silence: SilenceView) -> Self {
+        let state = match silence.state {
+            dsmil_alert::SilenceState::Pending => SilenceState::Pending,
+            dsmil_alert::SilenceState::Active => SilenceState::Active,
+            dsmil_alert::SilenceState::Expired => SilenceState::Expired,
+        };
+        Self {
+            id: silence.id,
+            matchers: silence.matchers,
+            starts_at: silence.starts_at,
+            ends_at: silence.ends_at,
+            state,
+            by: silence.by,
+            ended_by: silence.ended_by,
+            comment: silence.comment,
+        }
+    }
 }

@@ -9,8 +9,8 @@ mod number;
 mod state;
 
 pub use alert::{
-    Acknowledge, Acknowledgement, Alert, AlertEvent, AlertFilter, AlertHistory, AlertHistoryQuery, AlertState, MatchOp, Matcher,
-    NewSilence, Silence, SilenceRequest, SilenceState,
+    Acknowledge, Acknowledgement, Alert, AlertEvent, AlertFilter, AlertHistory, AlertHistoryQuery, AlertState, NewSilence,
+    Silence, SilenceRequest, SilenceState,
 };
 pub use gates::{Gate, Rule, RuleSeries, Severity, Verdict, Verdicts, Zone};
 pub use history::{History, HistoryQuery, Point, Resolution, SeriesHistory, SeriesInfo};

@@ -8,17 +8,17 @@ use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::{Extension, Json};
+use dsmil_gate::Labels;
 
 use super::alerts::{MAX_COMMENT, check_by, path_text};
 use super::{now, signed};
 use crate::app::{Shared, json_body};
 use crate::auth::Caller;
-use crate::model::{MatchOp, Matcher, NewSilence, Page, Silence, SilenceRequest};
-use crate::params::{LAST_TIME, Params, is_label_name};
+use crate::model::{NewSilence, Page, Silence, SilenceRequest};
+use crate::params::{LAST_TIME, Params};
 use crate::problem::Problem;
 
 const MAX_MATCHERS: usize = 32;
-const MAX_VALUE: usize = 1024;
 /// The longest silence: a year, in milliseconds.
 const LONGEST: i64 = 366 * 86_400_000;
 
@@ -84,12 +84,9 @@ fn checked(wish: SilenceRequest, now: i64) -> Result<NewSilence, Problem> {
     if !(1..=MAX_MATCHERS).contains(&wish.matchers.len()) {
         return Err(Problem::invalid("matchers", format!("give 1 to {MAX_MATCHERS} matchers")));
     }
-    for matcher in &wish.matchers {
-        check_matcher(matcher)?;
-    }
-    let selects = |one: &Matcher| matches!(one.op, MatchOp::Equal | MatchOp::Regex) && !one.value.is_empty();
-    if !wish.matchers.iter().any(selects) {
-        let detail = "at least one must be = or =~ with a value: a silence for everything is not accepted";
+    // A matcher that fits a label that isn't there asks for nothing.
+    if wish.matchers.iter().all(|matcher| matcher.matches(&Labels::default())) {
+        let detail = "name at least one label that must be there, such as alertname=\"cpu-high\"; this would silence everything";
         return Err(Problem::invalid("matchers", detail));
     }
     if wish.comment.trim().is_empty() || wish.comment.len() > MAX_COMMENT {
@@ -109,14 +106,4 @@ fn checked(wish: SilenceRequest, now: i64) -> Result<NewSilence, Problem> {
         return Err(Problem::invalid(if wish.ends_at.is_some() { "ends_at" } else { "duration" }, detail));
     }
     Ok(NewSilence { matchers: wish.matchers, starts_at, ends_at, comment: wish.comment })
-}
-
-fn check_matcher(matcher: &Matcher) -> Result<(), Problem> {
-    if !is_label_name(&matcher.name) {
-        return Err(Problem::invalid("matchers.name", "a label's name is 1 to 128 of A-Z a-z 0-9 _, and begins with no digit"));
-    }
-    if matcher.value.len() > MAX_VALUE {
-        return Err(Problem::invalid("matchers.value", format!("it is longer than {MAX_VALUE} bytes")));
-    }
-    Ok(())
 }
