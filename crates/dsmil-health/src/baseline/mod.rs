@@ -90,7 +90,7 @@ pub enum Unusual {
     Latency,
     /// More of its requests fail: the growth of `device_errors_total` for each of `device_requests_total`, 0 to 1.
     ErrorRate,
-    /// It heats up or cools down faster: the slope of `temperature_celsius`, in degrees a minute.
+    /// It heats up or cools down faster: the slope of `device_temperature_celsius` or `temperature_celsius`, in degrees a minute.
     TemperatureSlope,
     /// It is asked more, or less, often: the growth of `device_requests_total` a second.
     AccessRate,
@@ -235,7 +235,7 @@ impl Baselines {
             "device_latency_ms" => &[(Latency, Role::Value)],
             "device_errors_total" => &[(ErrorRate, Role::Errors)],
             "device_requests_total" => &[(ErrorRate, Role::Requests), (AccessRate, Role::Value)],
-            "temperature_celsius" => &[(TemperatureSlope, Role::Value)],
+            "temperature_celsius" | "device_temperature_celsius" => &[(TemperatureSlope, Role::Value)],
             _ => return Vec::new(),
         };
         let Some(labels) = subject(&measurement.labels) else { return Vec::new() };

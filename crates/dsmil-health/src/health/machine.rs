@@ -25,7 +25,7 @@ fn worst(view: &View<'_>, metric: &str, of: impl Fn(&mut dyn Iterator<Item = f64
     if worst == f64::INFINITY { Err(format!("a value of {metric} is no number, or without bounds")) } else { Ok(worst) }
 }
 
-/// `thermal-headroom`: the hottest sensor.
+/// `thermal-headroom`: the hottest sensor, of the machine or of a device.
 pub(crate) struct Thermal {
     pub(crate) look_back: i64,
     pub(crate) band: Band,
@@ -39,10 +39,12 @@ impl CheckFn for Thermal {
     fn run(&mut self, context: &Context<'_>, now: i64) -> Found {
         let view = View { samples: context.samples, now, look_back: self.look_back };
         let any = Labels::default();
-        let sensors = match view.newest("temperature_celsius", &any) {
+        let mut sensors = match view.newest("temperature_celsius", &any) {
             Ok(sensors) => sensors,
             Err(why) => return Found::could_not_run(why),
         };
+        // The devices' own, if they have any: that one falls silent, `devices-answer` sees.
+        sensors.extend(view.speaking("device_temperature_celsius", &any));
         let Some(hottest) = sensors.iter().max_by(|a, b| a.value.total_cmp(&b.value)) else {
             return Found::could_not_run(view.nothing("temperature_celsius", &any));
         };

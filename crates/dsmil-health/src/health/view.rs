@@ -75,6 +75,15 @@ impl<'a> View<'a> {
         if all.is_empty() { Err(self.nothing(metric, wanted)) } else { Ok(all) }
     }
 
+    /// The newest value of every series that goes on; those that fell silent are left out.
+    pub(crate) fn speaking(&self, metric: &str, wanted: &'a Labels) -> Vec<Newest<'a>> {
+        let fresh = |series: &'a Series| match self.fresh(series) {
+            Fresh::Value(sample) => Some(Newest { labels: series.labels(), at: sample.at, value: sample.value }),
+            Fresh::Silent(_) | Fresh::Ended => None,
+        };
+        self.series(metric, wanted).into_iter().filter_map(fresh).collect()
+    }
+
     /// Whether a series goes on: its newest sample is a value within the look-back.
     pub(crate) fn ends_with_value(&self, series: &Series) -> bool {
         matches!(self.fresh(series), Fresh::Value(_))
