@@ -162,7 +162,9 @@ impl State {
             Change::GroupClosed { group } => {
                 let members = self.groups.get(group).into_iter().flat_map(|group| group.members.keys());
                 let members: Vec<Fingerprint> = members.copied().collect();
-                members.into_iter().for_each(|fingerprint| self.remove_member(fingerprint, group));
+                for fingerprint in members {
+                    self.remove_member(fingerprint, group);
+                }
                 self.close(group);
             }
             Change::Acknowledged { fingerprint, by, comment } => {
@@ -181,8 +183,12 @@ impl State {
                 }
             }
             Change::Forgotten { alerts, silences } => {
-                alerts.iter().for_each(|fingerprint| self.forget(*fingerprint));
-                silences.iter().for_each(|id| drop(self.silences.remove(id)));
+                for fingerprint in alerts {
+                    self.forget(*fingerprint);
+                }
+                for id in silences {
+                    self.silences.remove(id);
+                }
             }
             Change::Queued { notification } => self.queued(at, notification),
             Change::Delivered { notification, receiver, .. } => {
@@ -344,7 +350,9 @@ impl State {
         let (key, sequence) = (notification.group.clone(), notification.sequence);
         self.queue
             .insert(sequence, Waiting { notification, attempts: 0, next_attempt_at: at, failing_since: None, last_error: None });
-        done.into_iter().for_each(|fingerprint| self.remove_member(fingerprint, &key));
+        for fingerprint in done {
+            self.remove_member(fingerprint, &key);
+        }
     }
 
     fn unqueue(&mut self, id: &str) {
