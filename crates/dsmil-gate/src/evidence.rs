@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::duration;
 use crate::engine::{Engine, Event, Failure, Live, MAX_SERIES_PER_RULE};
 use crate::gate_file::{Gate, Kind};
 use crate::machine::{Machine, Phase};
 use crate::rule::{Condition, OnNoData, Reading, Rule, Severity, Verdict};
 use crate::samples::{Labels, Samples};
+use dsmil_toml::duration;
 
 /// What the gates decide at a time, and on what evidence. Times are in milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::duration;
 use crate::evidence::{plain, signal};
 use crate::gate_file::GateFile;
 use crate::rule::{Condition, Function, OnFail, OnNoData, Reading, Rule, Severity};
+use dsmil_toml::duration;
 
 /// The rules of a gate file in Prometheus's words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,7 +77,7 @@ pub struct GateFile {
 
 impl GateFile {
     /// The longest text that is read, in bytes: 1 MiB.
-    pub const MAX_BYTES: usize = crate::reader::MAX_BYTES;
+    pub const MAX_BYTES: usize = dsmil_toml::MAX_BYTES;
     /// The version of the file's format.
     pub const VERSION: u32 = 1;
 

@@ -34,19 +34,15 @@
 #![forbid(unsafe_code)]
 
 mod decide;
-mod duration;
 mod engine;
 mod evidence;
 mod export;
-mod fault;
 mod gate_file;
 mod lint;
 mod machine;
-mod nearest;
 mod notation;
 mod parse;
 mod parse_rule;
-mod reader;
 mod rule;
 mod samples;
 mod saved;
@@ -56,11 +52,11 @@ mod test_file;
 mod window;
 
 pub use decide::Outcome;
-pub use duration::Period;
+pub use dsmil_toml::Period;
+pub use dsmil_toml::{Fault, FileError};
 pub use engine::{Engine, Event, MAX_SERIES_PER_RULE};
 pub use evidence::{Evaluation, GateEvidence, RuleEvidence, SeriesEvidence, ZoneEvidence};
 pub use export::Exported;
-pub use fault::{Fault, FileError};
 pub use gate_file::{Band, Gate, GateFile, Kind, Zone};
 pub use lint::Lint;
 pub use machine::{Machine, Phase};

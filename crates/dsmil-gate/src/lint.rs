@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::duration;
 use crate::evidence::signal;
 use crate::gate_file::{GateFile, Kind};
 use crate::rule::{Condition, Function, Op, Rule};
+use dsmil_toml::duration;
 
 /// Samples of the monitor are this far apart at most, in milliseconds.
 const SAMPLE_INTERVAL: i64 = 30_000;

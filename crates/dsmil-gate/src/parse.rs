@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::gate_file::{Band, Gate, GateFile, Kind, Zone};
-use crate::nearest::nearest;
 use crate::parse_rule::rule;
-use crate::reader::{Placed, Source, Table};
 use crate::rule::Verdict;
 use crate::{FileError, Rule};
+use dsmil_toml::nearest;
+use dsmil_toml::{Placed, Source, Table};
 
 const NAME_REMEDY: &str = "write name = \"...\", of letters, digits, - and _, at most 64";
 

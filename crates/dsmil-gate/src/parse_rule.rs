@@ -1,9 +1,9 @@
 //! From a `[[rule]]` table to a checked rule.
 
 use crate::parse::required_word;
-use crate::reader::Table;
 use crate::rule::{Condition, Function, OnFail, OnNoData, Op, Reading, Rule, Severity};
 use crate::samples::Labels;
+use dsmil_toml::Table;
 
 /// As Prometheus has it: a value older than five minutes is no value.
 const STALENESS: i64 = 300_000;

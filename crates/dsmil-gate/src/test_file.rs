@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::machine::Phase;
 use crate::notation::{self, Item};
-use crate::reader::{Source, Table};
 use crate::samples::{Labels, Samples};
-use crate::{Engine, Evaluation, FileError, GateFile, Verdict, duration};
+use crate::{Engine, Evaluation, FileError, GateFile, Verdict};
+use dsmil_toml::{Source, Table, duration};
 
 /// A test file, read and checked.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One thing that is wrong with a gate file or a test file.
+/// One thing that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Line and column, from 1; `None` where the file as a whole is at fault.
@@ -15,10 +15,10 @@ pub struct Fault {
     pub remedy: String,
 }
 
-/// A gate file or a test file that can't be used, and every reason for it.
+/// A file that can't be used, and every reason for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct FileError {
-    /// What the file is: `gate file` or `test file`.
+    /// What the file is, such as `gate file`.
     pub noun: &'static str,
     /// The file.
     pub file: String,

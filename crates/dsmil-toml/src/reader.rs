@@ -5,30 +5,31 @@ use std::cell::{Cell, RefCell};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::nearest::nearest;
-use crate::{Fault, FileError, duration};
+use crate::{Fault, FileError, duration, nearest};
 
 /// The longest text that is read, in bytes. What is longer was not written by a person.
-pub(crate) const MAX_BYTES: usize = 1 << 20;
-/// The most samples and evaluations that a test file may ask for, together.
-pub(crate) const MAX_GROWTH: usize = 1_000_000;
+pub const MAX_BYTES: usize = 1 << 20;
+/// The most things that may grow out of a file which asks for many in a few bytes.
+const MAX_GROWTH: usize = 1_000_000;
 /// More faults than this in one file help nobody.
 const MAX_FAULTS: usize = 100;
 
 /// The text, and what was found wrong with it so far.
-pub(crate) struct Source<'a> {
+#[derive(Debug)]
+pub struct Source<'a> {
     noun: &'static str,
     text: &'a str,
     file: &'a str,
     /// Where each line starts.
     lines: Vec<usize>,
-    faults: RefCell<Vec<(usize, Fault)>>,
-    /// How much may still grow out of the file: a few bytes can ask for millions of samples or evaluations.
-    pub(crate) room: Cell<usize>,
+    pub(crate) faults: RefCell<Vec<(usize, Fault)>>,
+    /// How much may still grow out of the file: a few bytes can ask for millions of samples or evaluations. For the reader to count down.
+    pub room: Cell<usize>,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(noun: &'static str, text: &'a str, file: &'a str) -> Self {
+    /// A text that is to be read. `noun` says what kind of file it is and `file` which one, for messages.
+    pub fn new(noun: &'static str, text: &'a str, file: &'a str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         Self {
             noun,
@@ -41,7 +42,7 @@ impl<'a> Source<'a> {
     }
 
     /// The tree of a text that is TOML and of version 1. A later version may have keys that this one has never heard of.
-    pub(crate) fn tree(&self) -> Option<DeTable<'a>> {
+    pub fn tree(&self) -> Option<DeTable<'a>> {
         if self.text.len() > MAX_BYTES {
             let what = format!("the file is {} bytes long, at most {MAX_BYTES} are read", self.text.len());
             self.whole(None, what, "split it");
@@ -83,11 +84,13 @@ impl<'a> Source<'a> {
         self.push(at, Some(self.position(at)), key, what, remedy);
     }
 
-    pub(crate) fn fault(&self, at: usize, key: &str, what: String, remedy: &str) {
+    /// A fault at a place, given as the byte offset, and of a key.
+    pub fn fault(&self, at: usize, key: &str, what: String, remedy: &str) {
         self.push(at, Some(self.position(at)), Some(key), what, remedy);
     }
 
-    pub(crate) fn whole(&self, key: Option<&str>, what: String, remedy: &str) {
+    /// A fault of the file as a whole.
+    pub fn whole(&self, key: Option<&str>, what: String, remedy: &str) {
         self.push(usize::MAX, None, key, what, remedy);
     }
 
@@ -99,19 +102,20 @@ impl<'a> Source<'a> {
         }
     }
 
-    pub(crate) fn is_sound(&self) -> bool {
+    /// Whether nothing was found so far.
+    pub fn is_sound(&self) -> bool {
         self.faults.borrow().is_empty()
     }
 
     /// Everything that was found, in the order of the file.
-    pub(crate) fn error(self) -> FileError {
+    pub fn error(self) -> FileError {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|(at, _)| *at);
         FileError { noun: self.noun, file: self.file.to_owned(), faults: faults.into_iter().map(|(_, fault)| fault).collect() }
     }
 
     /// Line and column, from 1, of a byte offset. Columns count characters, as editors do.
-    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
+    pub fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines[line - 1];
         let before = &self.text.as_bytes()[start..offset.clamp(start, self.text.len())];
@@ -119,41 +123,51 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Text from the file, and where it stands.
-#[derive(Clone, Debug)]
-pub(crate) struct Placed<T> {
-    pub(crate) at: usize,
-    pub(crate) value: T,
+/// Something from the file, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed<T> {
+    /// Its byte offset.
+    pub at: usize,
+    /// What stands there.
+    pub value: T,
 }
 
 /// One table of the file. Each key that is asked for is known; [`Table::finish`] names all others.
-pub(crate) struct Table<'s, 't> {
-    pub(crate) source: &'s Source<'s>,
-    pub(crate) path: String,
-    pub(crate) at: usize,
-    keys: &'t DeTable<'t>,
-    known: RefCell<Vec<&'static str>>,
+#[derive(Debug)]
+pub struct Table<'s, 't> {
+    /// The file that it stands in.
+    pub source: &'s Source<'s>,
+    /// Its key, such as `rule[2]`; empty for the file itself.
+    pub path: String,
+    /// Its byte offset.
+    pub at: usize,
+    pub(crate) keys: &'t DeTable<'t>,
+    pub(crate) known: RefCell<Vec<&'static str>>,
 }
 
 impl<'s, 't> Table<'s, 't> {
-    pub(crate) fn root(source: &'s Source<'s>, table: &'t DeTable<'t>) -> Self {
+    /// The file itself.
+    pub fn root(source: &'s Source<'s>, table: &'t DeTable<'t>) -> Self {
         Self { source, path: String::new(), at: 0, keys: table, known: RefCell::new(vec!["version"]) }
     }
 
-    pub(crate) fn key(&self, key: &str) -> String {
+    /// The full name of one of its keys.
+    pub fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    pub(crate) fn fault(&self, at: usize, key: &str, what: impl Into<String>, remedy: &str) {
+    /// A fault of one of its keys.
+    pub fn fault(&self, at: usize, key: &str, what: impl Into<String>, remedy: &str) {
         self.source.fault(at, &self.key(key), what.into(), remedy);
     }
 
     /// A fault of the table as a whole.
-    pub(crate) fn own_fault(&self, what: impl Into<String>, remedy: &str) {
+    pub fn own_fault(&self, what: impl Into<String>, remedy: &str) {
         self.source.fault(self.at, &self.path, what.into(), remedy);
     }
 
-    pub(crate) fn value(&self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+    /// What stands under a key, whatever it is.
+    pub fn value(&self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         let mut known = self.known.borrow_mut();
         if !known.contains(&key) {
             known.push(key);
@@ -161,11 +175,13 @@ impl<'s, 't> Table<'s, 't> {
         self.keys.get(key)
     }
 
-    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, remedy: &str) {
+    /// A value of the wrong type.
+    pub fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, remedy: &str) {
         self.fault(value.span().start, key, format!("{} where {wanted} belongs", value.get_ref().type_str()), remedy);
     }
 
-    pub(crate) fn text(&self, key: &'static str, remedy: &str) -> Option<Placed<&'t str>> {
+    /// A text; anything else is a fault. Absence is none.
+    pub fn text(&self, key: &'static str, remedy: &str) -> Option<Placed<&'t str>> {
         let value = self.value(key)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong(key, value, "text", remedy);
@@ -175,11 +191,12 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// A text that has been read before: what is wrong with it has been said.
-    pub(crate) fn text_again(&self, key: &'static str) -> Option<String> {
+    pub fn text_again(&self, key: &'static str) -> Option<String> {
         self.value(key)?.get_ref().as_str().map(str::to_owned)
     }
 
-    pub(crate) fn required_text(&self, key: &'static str, remedy: &str) -> Option<Placed<&'t str>> {
+    /// A text that must be there.
+    pub fn required_text(&self, key: &'static str, remedy: &str) -> Option<Placed<&'t str>> {
         let text = self.text(key, remedy);
         if !self.keys.contains_key(key) {
             self.source.fault(self.at, &self.key(key), format!("{key} is missing"), remedy);
@@ -187,7 +204,8 @@ impl<'s, 't> Table<'s, 't> {
         text
     }
 
-    pub(crate) fn number(&self, key: &'static str, remedy: &str) -> Option<Placed<f64>> {
+    /// A finite number.
+    pub fn number(&self, key: &'static str, remedy: &str) -> Option<Placed<f64>> {
         let value = self.value(key)?;
         let number = match value.get_ref() {
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number as f64),
@@ -204,7 +222,7 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// A duration, in milliseconds.
-    pub(crate) fn duration(&self, key: &'static str) -> Option<Placed<i64>> {
+    pub fn duration(&self, key: &'static str) -> Option<Placed<i64>> {
         const REMEDY: &str = "write a duration in quotation marks, such as \"30s\", \"5m\" or \"1h30m\"";
         let text = self.text(key, REMEDY)?;
         let Some(value) = duration::parse(text.value) else {
@@ -215,7 +233,7 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// A duration longer than nothing.
-    pub(crate) fn positive_duration(&self, key: &'static str) -> Option<Placed<i64>> {
+    pub fn positive_duration(&self, key: &'static str) -> Option<Placed<i64>> {
         let duration = self.duration(key)?;
         if duration.value > 0 {
             return Some(duration);
@@ -225,7 +243,7 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// One of several words; what they stand for.
-    pub(crate) fn word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<Placed<T>> {
+    pub fn word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<Placed<T>> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
         let text = self.text(key, &format!("write one of {}", names.join(", ")))?;
         if let Some((_, value)) = words.iter().find(|(name, _)| *name == text.value) {
@@ -239,16 +257,18 @@ impl<'s, 't> Table<'s, 't> {
         None
     }
 
-    pub(crate) fn has(&self, key: &str) -> bool {
+    /// Whether the key is there.
+    pub fn has(&self, key: &str) -> bool {
         self.keys.contains_key(key)
     }
 
     /// Whether the key is there and not an empty list.
-    pub(crate) fn is_filled(&self, key: &str) -> bool {
+    pub fn is_filled(&self, key: &str) -> bool {
         self.keys.get(key).is_some_and(|value| value.get_ref().as_array().is_none_or(|items| !items.is_empty()))
     }
 
-    pub(crate) fn tables(&self, key: &'static str) -> Vec<Table<'s, 't>> {
+    /// An array of tables.
+    pub fn tables(&self, key: &'static str) -> Vec<Table<'s, 't>> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let remedy = format!("write each as a table of its own, in two pairs of brackets: [[{}]]", self.key(key));
         let Some(items) = value.get_ref().as_array() else {
@@ -268,7 +288,7 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// A list of texts. A fault in one leaves the others.
-    pub(crate) fn texts(&self, key: &'static str, remedy: &str) -> Vec<Placed<&'t str>> {
+    pub fn texts(&self, key: &'static str, remedy: &str) -> Vec<Placed<&'t str>> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
             self.wrong(key, value, "a list", remedy);
@@ -285,7 +305,7 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// A table whose keys are free and whose values are texts, in the order of the keys.
-    pub(crate) fn pairs(&self, key: &'static str, remedy: &str) -> Vec<(Placed<&'t str>, Placed<&'t str>)> {
+    pub fn pairs(&self, key: &'static str, remedy: &str) -> Vec<(Placed<&'t str>, Placed<&'t str>)> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let Some(table) = value.get_ref().as_table() else {
             self.wrong(key, value, "a table", remedy);
@@ -306,7 +326,7 @@ impl<'s, 't> Table<'s, 't> {
     }
 
     /// Names each key that nobody asked for.
-    pub(crate) fn finish(self) {
+    pub fn finish(self) {
         let known = self.known.borrow();
         for (name, _) in self.keys {
             let written = name.get_ref().as_ref();

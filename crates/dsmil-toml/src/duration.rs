@@ -63,10 +63,10 @@ const UNITS: [(&str, i64); 7] =
     [("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// The longest duration that a file may name: 10 years, in milliseconds.
-pub(crate) const LONGEST: i64 = 10 * 31_536_000_000;
+pub const LONGEST: i64 = 10 * 31_536_000_000;
 
 /// Reads a duration, in milliseconds; `None` if it isn't one. Units go from long to short, each at most once.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+pub fn parse(text: &str) -> Option<i64> {
     if text == "0" {
         return Some(0);
     }
@@ -89,7 +89,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
 }
 
 /// Writes a duration so that [`parse`] and Prometheus read the same back.
-pub(crate) fn format(milliseconds: i64) -> String {
+pub fn format(milliseconds: i64) -> String {
     let mut rest = milliseconds.max(0);
     let mut text = String::new();
     for (name, length) in UNITS.iter().filter(|(name, _)| !matches!(*name, "y" | "w")) {

@@ -1,7 +1,7 @@
 //! The name that somebody meant: for "did you mean".
 
 /// The candidate that differs least from `name`, if it is near enough to be a slip.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (name.chars().count() / 3).max(2);
     candidates
         .into_iter()
