@@ -147,5 +147,9 @@ pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
         let detail = "the body must be JSON: send Content-Type: application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail));
     }
+    // The reader of structures would take a list of their values too.
+    if matches!(body.trim_ascii_start().first(), Some(b'[')) {
+        return Err(Problem::invalid("body", "it is a list; send an object, at line 1 column 1"));
+    }
     serde_json::from_slice(body).map_err(|error| Problem::invalid("body", error.to_string()))
 }

@@ -107,10 +107,10 @@ impl Keys {
         for written in document.key {
             let at = Some(written.span().start);
             let written = written.into_inner();
-            let well_named = (1..=64).contains(&written.name.len())
+            let well_named = (1..=32).contains(&written.name.len())
                 && written.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
             if !well_named {
-                return Err(fault(at, "the name is not 1 to 64 of A-Z a-z 0-9 - _ . @".to_owned(), "give the key another name"));
+                return Err(fault(at, "the name is not 1 to 32 of A-Z a-z 0-9 - _ . @".to_owned(), "give the key another name"));
             }
             let name = written.name;
             let role = Role::from_name(&written.role).ok_or_else(|| {

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::connection::{self, stopped};
 
 /// What a connection beyond the limit gets, without TLS.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 166\r\n\
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 162\r\n\
 retry-after: 1\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n\
 {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"kind\":\"too-many-connections\",\"detail\":\
 \"no more connections are served at once; try again later\"}";

@@ -13,8 +13,10 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use crate::model::{LabelMap, Page};
 use crate::problem::Problem;
 
-/// The longest text that a parameter may hold, in bytes.
-const MAX_TEXT: usize = 1024;
+/// The longest text that a parameter may hold, in characters.
+const MAX_TEXT: usize = 256;
+/// The longest label with its value, in characters.
+const MAX_LABEL: usize = 1024;
 
 pub(crate) struct Params(Vec<(String, String)>);
 
@@ -22,8 +24,9 @@ impl Params {
     pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
         let pairs = query.map_err(|_| Problem::invalid("query", "the query can't be read; write name=value&name=value"))?.0;
-        if let Some((name, _)) = pairs.iter().find(|(_, value)| value.len() > MAX_TEXT) {
-            return Err(Problem::invalid(name, format!("it is longer than {MAX_TEXT} bytes")));
+        let most = |name: &str| if name == "label" { MAX_LABEL } else { MAX_TEXT };
+        if let Some((name, _)) = pairs.iter().find(|(name, value)| value.chars().count() > most(name)) {
+            return Err(Problem::invalid(name, format!("it is longer than {} characters", most(name))));
         }
         Ok(Self(pairs))
     }

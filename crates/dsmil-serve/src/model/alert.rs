@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use dsmil_alert::{Ack, AlertView, Matcher, SilenceView};
 use dsmil_gate::Period;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LabelMap, Number, Severity, label_map};
+use super::{Number, Severity, label_map};
 
 /// Where an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,7 +33,7 @@ pub struct Alert {
     /// How grave it is.
     pub severity: Severity,
     /// Its labels.
-    pub labels: LabelMap,
+    pub labels: BTreeMap<String, String>,
     /// What is wrong, in a line.
     pub summary: String,
     /// What the rule is for.
@@ -81,10 +83,10 @@ impl AlertFilter {
 #[serde(deny_unknown_fields, default)]
 pub struct Acknowledge {
     /// Who; the name of the key is added. Only the name of the key if it is not given.
-    #[schema(min_length = 1, max_length = 128)]
+    #[schema(min_length = 1, max_length = 50)]
     pub by: Option<String>,
     /// What is being done about it.
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 1000)]
     pub comment: String,
 }
 
@@ -118,10 +120,10 @@ pub struct SilenceRequest {
     pub duration: Option<Period>,
     /// Who; the name of the key is added.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 128)]
+    #[schema(min_length = 1, max_length = 50)]
     pub by: Option<String>,
     /// Why.
-    #[schema(min_length = 1, max_length = 2048)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub comment: String,
 }
 
@@ -201,7 +203,7 @@ pub struct AlertEvent {
     /// The rule's name.
     pub name: Option<String>,
     /// The alert's labels.
-    pub labels: LabelMap,
+    pub labels: BTreeMap<String, String>,
     /// Who did it, if somebody did.
     pub by: Option<String>,
     /// More about it.

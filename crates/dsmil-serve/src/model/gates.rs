@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use dsmil_gate::{Evaluation, GateEvidence, Phase, RuleEvidence, SeriesEvidence, ZoneEvidence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::alert::AlertState;
-use super::{LabelMap, Number, label_map};
+use super::{Number, label_map};
 
 /// May the step be taken? From best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -113,7 +115,7 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct RuleSeries {
     /// Its labels.
-    pub labels: LabelMap,
+    pub labels: BTreeMap<String, String>,
     /// The state of its alert.
     pub state: AlertState,
     /// Since when it has failed; when inactive, since when it is.

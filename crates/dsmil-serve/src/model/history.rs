@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LabelMap, Number};
+use super::Number;
 
 /// How fine the points are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -23,7 +25,7 @@ pub struct HistoryQuery {
     /// The metric.
     pub metric: String,
     /// Only series that have these labels.
-    pub labels: LabelMap,
+    pub labels: BTreeMap<String, String>,
     /// Not earlier than this.
     pub from: i64,
     /// Not later than this; never before `from`.
@@ -51,7 +53,7 @@ pub struct History {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SeriesHistory {
     /// Its labels.
-    pub labels: LabelMap,
+    pub labels: BTreeMap<String, String>,
     /// The values.
     pub points: Vec<Point>,
 }
@@ -77,7 +79,7 @@ pub struct SeriesInfo {
     /// The metric.
     pub metric: String,
     /// Its labels.
-    pub labels: LabelMap,
+    pub labels: BTreeMap<String, String>,
     /// The newest value; none if the series has ended.
     pub value: Option<Number>,
     /// The time of the newest sample.

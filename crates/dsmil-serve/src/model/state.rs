@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{LabelMap, Number};
+use super::Number;
 
 /// Whether something is as it should be, and if not, why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -100,7 +102,7 @@ pub struct Device {
     /// The kinds of anomaly that it shows now.
     pub anomalies: Vec<String>,
     /// More about it, by name.
-    pub details: LabelMap,
+    pub details: BTreeMap<String, String>,
 }
 
 /// A page of a list.

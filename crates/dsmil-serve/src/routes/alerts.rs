@@ -18,10 +18,10 @@ use crate::model::{
 use crate::params::Params;
 use crate::problem::Problem;
 
-/// The longest comment, in bytes.
-pub(crate) const MAX_COMMENT: usize = 2048;
-/// The longest name of a person, in bytes.
-const MAX_BY: usize = 128;
+/// The longest comment, in characters: as bytes no more than dsmil-alert keeps.
+pub(crate) const MAX_COMMENT: usize = 1000;
+/// The longest name of a person, in characters: with that of the key no more than dsmil-alert keeps.
+const MAX_BY: usize = 50;
 
 /// The alerts that are not over, and those that were resolved lately.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts",
@@ -67,8 +67,8 @@ pub(crate) async fn acknowledge(
     let fingerprint = path_text(fingerprint, "alert")?;
     let wish: Acknowledge = json_body(&headers, &body)?;
     check_by(wish.by.as_deref())?;
-    if wish.comment.len() > MAX_COMMENT {
-        return Err(Problem::invalid("comment", format!("it is longer than {MAX_COMMENT} bytes")));
+    if wish.comment.chars().count() > MAX_COMMENT {
+        return Err(Problem::invalid("comment", format!("it is longer than {MAX_COMMENT} characters")));
     }
     let by = signed(wish.by.as_deref(), &caller.name);
     shared.ask(move |api| api.acknowledge(&fingerprint, &by, &wish.comment)).await.map(Json)
@@ -112,8 +112,8 @@ pub(crate) fn path_text(text: Result<Path<String>, PathRejection>, noun: &str) -
 
 pub(crate) fn check_by(by: Option<&str>) -> Result<(), Problem> {
     match by {
-        Some(by) if by.trim().is_empty() || by.len() > MAX_BY || by.chars().any(char::is_control) => {
-            Err(Problem::invalid("by", format!("a name has 1 to {MAX_BY} bytes and no control characters")))
+        Some(by) if by.trim().is_empty() || by.chars().count() > MAX_BY || by.chars().any(char::is_control) => {
+            Err(Problem::invalid("by", format!("a name has 1 to {MAX_BY} characters, and no control characters")))
         }
         _ => Ok(()),
     }

@@ -40,7 +40,8 @@ pub(crate) async fn series(State(shared): State<Arc<Shared>>, uri: Uri) -> Resul
 #[utoipa::path(get, path = "/api/v1/history", tag = "history",
     params(
         ("metric" = String, Query, description = "The metric.", pattern = "^[A-Za-z_:][A-Za-z0-9_:]{0,127}$"),
-        ("label" = Option<Vec<String>>, Query, description = "A label that a series must have, as name=value; once for each."),
+        ("label" = Option<Vec<String>>, Query, description = "A label that a series must have, as name=value; once for each.",
+            pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}=", max_length = 1024),
         ("from" = Option<i64>, Query, description = "Not earlier than this; an hour before the end if not given.",
             minimum = 0, maximum = 253_402_300_799_999_i64),
         ("to" = Option<i64>, Query, description = "Not later than this; now if not given.",

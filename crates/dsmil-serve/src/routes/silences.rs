@@ -89,8 +89,8 @@ fn checked(wish: SilenceRequest, now: i64) -> Result<NewSilence, Problem> {
         let detail = "name at least one label that must be there, such as alertname=\"cpu-high\"; this would silence everything";
         return Err(Problem::invalid("matchers", detail));
     }
-    if wish.comment.trim().is_empty() || wish.comment.len() > MAX_COMMENT {
-        return Err(Problem::invalid("comment", format!("say why, in at most {MAX_COMMENT} bytes")));
+    if wish.comment.trim().is_empty() || wish.comment.chars().count() > MAX_COMMENT {
+        return Err(Problem::invalid("comment", format!("say why, in at most {MAX_COMMENT} characters")));
     }
     let starts_at = wish.starts_at.unwrap_or(now);
     if !(0..=LAST_TIME).contains(&starts_at) {
