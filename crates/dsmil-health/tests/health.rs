@@ -88,7 +88,12 @@ fn what_others_attest_is_not_our_evidence() {
 fn each_device_that_is_down_silent_or_late_takes_its_part() {
     let name = "devices-answer";
     let down = |one: &mut Measurement| one.value = f64::from(one.labels.get("device") != "0x8001");
-    expect(&check(name, &well_but("device_up", down)), "failed", 0.75, "3 of 4 devices answer within 100 ms; not answering: 0x8001");
+    expect(
+        &check(name, &well_but("device_up", down)),
+        "failed",
+        0.75,
+        "3 of 4 devices answer within 100 ms; not answering: 0x8001",
+    );
     let late = |one: &mut Measurement| one.value = if one.labels.get("device") == "0x8002" { 100.0 } else { 99.9 };
     expect(&check(name, &well_but("device_latency_ms", late)), "failed", 0.75, "too late: 0x8002 (100 ms)");
     let unknown: Vec<_> =
@@ -107,10 +112,12 @@ fn shares_fall_along_a_line() {
     for (value, outcome, share) in [(5.0, "passed", 1.0), (7.5, "failed", 0.5), (10.0, "failed", 0.0), (100.0, "failed", 0.0)] {
         expect(&check("device-errors", &with("device_error_percent", value)), outcome, share, "of the requests fail");
     }
-    for (value, outcome, share) in [(85.0, "passed", 1.0), (87.5, "failed", 0.75), (95.0, "failed", 0.0), (120.0, "failed", 0.0)] {
+    for (value, outcome, share) in [(85.0, "passed", 1.0), (87.5, "failed", 0.75), (95.0, "failed", 0.0), (120.0, "failed", 0.0)]
+    {
         expect(&check("thermal-headroom", &with("temperature_celsius", value)), outcome, share, "°C");
     }
-    for (value, outcome, share) in [(80.0, "passed", 1.0), (90.0, "failed", 0.5), (100.0, "failed", 0.0), (130.0, "failed", 0.0)] {
+    for (value, outcome, share) in [(80.0, "passed", 1.0), (90.0, "failed", 0.5), (100.0, "failed", 0.0), (130.0, "failed", 0.0)]
+    {
         expect(&check("cpu-headroom", &with("cpu_percent", value)), outcome, share, "of the processors are free; 20 % should be");
     }
     for (value, outcome, share) in [(85.0, "passed", 1.0), (92.5, "failed", 0.5), (100.0, "failed", 0.0)] {

@@ -8,7 +8,15 @@ mod stop;
 
 pub use audit_chain::AuditAnchor;
 
-use crate::{CheckFn, ScoresConfig};
+use crate::{CheckFn, Context, ScoresConfig};
+
+/// That the control page is there. To be asked before the run directory is opened, which would make it: a check makes nothing,
+/// and a page that was removed must not come back as one that was never pulled.
+fn control_page_is_there(context: &Context<'_>) -> Result<(), String> {
+    let page = context.run_dir.join("control");
+    let missing = |error| format!("{}: {error}; the first program that opens a device makes it", page.display());
+    std::fs::symlink_metadata(&page).map(drop).map_err(missing)
+}
 
 pub(crate) fn checks(config: &ScoresConfig, audit: audit_chain::AuditChain) -> Vec<Box<dyn CheckFn>> {
     vec![

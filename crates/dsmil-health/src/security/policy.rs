@@ -26,7 +26,7 @@ impl CheckFn for InForce {
     }
 
     fn run(&mut self, context: &Context<'_>, now: i64) -> Found {
-        let device = match context.open_device() {
+        let device = match context.open_device().and_then(|device| super::control_page_is_there(context).map(|()| device)) {
             Ok(device) => device,
             Err(why) => return Found::could_not_run(why),
         };

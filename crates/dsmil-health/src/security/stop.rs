@@ -1,7 +1,5 @@
 //! Whether the emergency stop can be read, and so pulled.
 
-use std::fs;
-
 use dsmil_device::stop_state;
 
 use crate::{Check, CheckFn, Context, Found, Kind};
@@ -15,10 +13,8 @@ impl CheckFn for Readable {
     }
 
     fn run(&mut self, context: &Context<'_>, _now: i64) -> Found {
-        let page = context.run_dir.join("control");
-        // Looked for first, since opening the run directory would make it.
-        if let Err(error) = fs::symlink_metadata(&page) {
-            return Found::could_not_run(format!("{}: {error}; the first program that opens a device makes it", page.display()));
+        if let Err(why) = super::control_page_is_there(context) {
+            return Found::could_not_run(why);
         }
         match stop_state(&context.run_dir) {
             Ok(None) => Found::passed("the emergency stop can be read; it is not pulled").with("pulled", false),
