@@ -10,9 +10,12 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod build;
 mod clock;
+mod config;
 mod devices;
 mod error;
+mod json;
 mod machine;
 mod quarantine;
 mod runner;
@@ -22,7 +25,12 @@ mod ticker;
 mod workers;
 
 pub use alarm::{Alarm, Waker};
+pub use build::Parts;
 pub use clock::{Clock, SystemClock};
+pub use config::{
+    CommandConfig, DevicesConfig, DisksConfig, FileConfig, Pace, ProcessConfig, ProcessesConfig, PrometheusConfig, QueryConfig,
+    SampleConfig,
+};
 pub use devices::{DeviceSampler, OpenDevice};
 pub use error::SampleError;
 pub use machine::{
@@ -32,6 +40,6 @@ pub use machine::{
 pub use quarantine::QuarantineSampler;
 pub use runner::{MAX_SAMPLERS, Runner, SamplerReport, Unreadable};
 pub use sampler::{Batch, MAX_MEASUREMENTS, Sampler, Scheduled, sample_once};
-pub use source::{CallbackResult, CallbackSampler};
+pub use source::{CallbackResult, CallbackSampler, CommandSampler, FileSampler, Marks, PrometheusQuery, PrometheusSampler};
 pub use ticker::{Tick, Ticker};
 pub use workers::{WorkerState, Workers, WorkersSampler, Working};
