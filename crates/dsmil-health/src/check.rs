@@ -204,6 +204,7 @@ impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let external = if self.source == Source::External { " [external]" } else { "" };
         let (outcome, name) = (self.outcome.name(), &self.name);
-        write!(f, "{outcome} {name}{external} (share {:.2}, weight {}): {}", self.share, self.weight, self.evidence.text)
+        let share = crate::score::down(self.share, 100.0);
+        write!(f, "{outcome} {name}{external} (share {share:.2}, weight {}): {}", self.weight, self.evidence.text)
     }
 }

@@ -62,11 +62,16 @@ fn value_of<'a>(checks: impl Iterator<Item = &'a CheckResult>) -> f64 {
     if all > 0.0 { (100.0 * (reached / all)).clamp(0.0, 100.0) } else { 0.0 }
 }
 
+/// Rounded down to tenths (10) or hundredths (100): what is shown is never better than it is.
+pub(crate) fn down(value: f64, parts: f64) -> f64 {
+    (value * parts + 1e-9).floor() / parts
+}
+
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} {:.1} of 100 = {}", self.kind, self.value, self.formula)?;
+        writeln!(f, "{} {:.1} of 100 = {}", self.kind, down(self.value, 10.0), self.formula)?;
         if self.checks.iter().any(|check| check.source == Source::External) {
-            writeln!(f, "without external attestations: {:.1}", self.own_value)?;
+            writeln!(f, "without external attestations: {:.1}", down(self.own_value, 10.0))?;
         }
         for check in &self.checks {
             writeln!(f, "{check}")?;

@@ -1,5 +1,7 @@
 //! The audit log: real ones, of several files, tampered with in every way while it is verified little by little.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
 mod common;
 
 use std::fs;
@@ -111,7 +113,8 @@ fn more_than_one_run_reads_is_not_taken_for_verified() {
 
 #[test]
 fn tampering_with_what_is_added_is_found_at_once() {
-    let cases: [(&str, fn(&mut Vec<String>)); 5] = [
+    type Edit = fn(&mut Vec<String>);
+    let cases: [(&str, Edit); 5] = [
         ("changed", |lines| {
             let last = lines.len() - 2;
             lines[last] = lines[last].replace("\"new\":2", "\"new\":9");

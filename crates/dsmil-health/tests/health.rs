@@ -1,5 +1,7 @@
 //! Every check of health: passed, failed with its share, and not run for want of evidence.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
 mod common;
 
 use std::path::Path;

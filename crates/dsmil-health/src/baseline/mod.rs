@@ -227,7 +227,7 @@ impl Baselines {
     }
 
     /// Takes a measurement, and judges what follows from it. Nothing follows from other metrics, from what others attest, from
-    /// values that are no finite number or come late, and while too little is known. Measurements come in the order of their
+    /// values that are no number (or beyond 1e100) or come late, and while too little is known. Measurements come in the order of their
     /// times, of one time in any order.
     pub fn observe(&mut self, measurement: &Measurement) -> Vec<Assessment> {
         use Unusual::{AccessRate, ErrorRate, Latency, TemperatureSlope};
@@ -248,7 +248,7 @@ impl Baselines {
             let judged = self.series.get_mut(&key).is_some_and(|series| series.end(&self.config));
             return self.ended(key, judged, new.at);
         }
-        if !new.value.is_finite() {
+        if new.value.is_nan() || new.value.abs() > MOST {
             return None;
         }
         if !self.series.contains_key(&key) && self.series.len() >= self.config.max_series {
@@ -355,6 +355,9 @@ impl Baselines {
 }
 
 const VERSION: u32 = 1;
+
+/// No device measures more: what is larger is no number, and would leave none of the sums one.
+const MOST: f64 = 1e100;
 
 /// What [`Baselines`] know, written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
