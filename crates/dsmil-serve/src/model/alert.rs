@@ -106,17 +106,20 @@ pub struct Acknowledgement {
 #[serde(deny_unknown_fields)]
 pub struct SilenceRequest {
     /// Which alerts: those that all matchers fit, each written as `label="value"`, with `=`, `!=`, `=~` or `!~`.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 32, examples(json!(["alertname=\"cpu-high\"", "device=~\"0x80.*\""])))]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 32, max_length = 1024, pattern = r"^\s*[A-Za-z_][A-Za-z0-9_]*\s*(=|!=|=~|!~)", examples(json!(["alertname=\"cpu-high\"", "device=~\"0x80.*\""])))]
     pub matchers: Vec<Matcher>,
     /// When it starts; now if it is not given.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 253_402_300_799_999_i64)]
     pub starts_at: Option<i64>,
     /// When it ends.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 253_402_300_799_999_i64)]
     pub ends_at: Option<i64>,
     /// How long it lasts, such as `2h`; at most a year.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = r"^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$",
+        examples("2h"))]
     pub duration: Option<Period>,
     /// Who; the name of the key is added.
     #[serde(default)]

@@ -40,7 +40,8 @@ pub(crate) async fn silences(State(shared): State<Arc<Shared>>, uri: Uri) -> Res
 /// Begins a silence. Needs the role `operate`.
 #[utoipa::path(post, path = "/api/v1/silences", tag = "silences", request_body = SilenceRequest,
     responses(
-        (status = 201, description = "The silence.", body = Silence, headers(("location" = String, description = "Its path."))),
+        (status = 201, description = "The silence.", body = Silence, headers(("location" = String, description = "Its path.")),
+            links(("end" = (operation_id = "expire_silence", parameters(("id" = "$response.body#/id")))))),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
     )
 )]
