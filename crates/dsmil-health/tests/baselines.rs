@@ -102,6 +102,17 @@ fn a_slow_drift_is_found_when_it_has_gone_far() {
 }
 
 #[test]
+fn a_drift_that_stays_for_a_day_is_the_usual() {
+    let day = usize::try_from(24 * 3_600_000 / TICK).unwrap();
+    let mut baselines = new();
+    let judged = live(&mut baselines, 0..5000, |n| 10.0 + (n - 200).clamp(0, 1200) as f64 / 120.0 + noise(n));
+    let found = unusual(&judged);
+    assert_eq!(found, (found[0]..found[0] + day).collect::<Vec<_>>());
+    let after = judged[found[0] + day].as_ref().unwrap();
+    assert!(after.judgement == Judgement::Usual && (19.5..20.5).contains(&after.expected), "{after}");
+}
+
+#[test]
 fn a_noisy_device_is_not_unusual_for_being_noisy() {
     let loud = |n: i64| 50.0 + 30.0 * noise(n) * noise(n + 7919).abs();
     let mut baselines = new();
@@ -309,7 +320,9 @@ fn a_state_that_contradicts_itself_is_refused() {
     let mut baselines = new();
     let mut counters = (0.0, 0.0);
     for n in 0..200 {
-        troubled(n, &mut counters).iter().for_each(|one| drop(baselines.observe(one)));
+        for one in troubled(n, &mut counters) {
+            baselines.observe(&one);
+        }
     }
     let good = serde_json::to_value(baselines.save()).unwrap();
     let restore = |state: serde_json::Value| {

@@ -50,9 +50,11 @@ impl CheckFn for RunDirectory {
         let mut rules = vec![
             FileRule::run_directory(absolute(context.run_dir.clone())),
             FileRule::shared(within("control")),
-            FileRule::shared(within("isolations.db")).optional(),
             FileRule::shared_directory(&audit).optional(),
         ];
+        for name in ["isolations.db", "isolations.db-wal", "isolations.db-shm"] {
+            rules.push(FileRule::shared(within(name)).optional());
+        }
         for name in ["audit.jsonl", "audit.head", "audit.lock"] {
             rules.push(FileRule::shared(audit.join(name)).optional());
         }

@@ -2,12 +2,13 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dsmil_device::{Device, SelfCheck};
+use nix::unistd::geteuid;
 
 use crate::{Check, CheckFn, Context, Found, Kind};
 
@@ -81,13 +82,16 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what a killed program left. What can't be removed stays: it is small, and somebody else's perhaps.
+/// Removes what a killed program of this user left. What can't be removed stays: it is small.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.filter_map(Result::ok) {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let old = || entry.metadata().ok().and_then(|state| state.modified().ok()).and_then(|made| made.elapsed().ok());
-        if is_ours && old().is_some_and(|age| age > ABANDONED) {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let ours = entry.metadata().ok().filter(|state| state.is_dir() && state.uid() == geteuid().as_raw());
+        let age = ours.and_then(|state| state.modified().ok()).and_then(|made| made.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
