@@ -108,7 +108,7 @@ impl Store {
     /// [`Error::Full`] if there is no room, or if only the room for alerts is left; [`Error::Damaged`], [`Error::Sql`].
     pub fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, Error> {
         self.need_room()?;
-        let committed = self.write(batch);
+        let committed = self.write_or_relieve(batch);
         self.full = committed.as_ref().is_err_and(Error::is_full) || !self.ballast.present();
         committed
     }
@@ -118,12 +118,36 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`]; [`Error::Full`] when the ballast is used up, too.
     pub fn commit_essential(&mut self, batch: &Batch<'_>) -> Result<Committed, Error> {
+        let mut committed = self.write_or_relieve(batch);
+        if committed.as_ref().is_err_and(Error::is_full) {
+            self.full = true;
+            if self.ballast.release()? {
+                committed = self.write(batch);
+            }
+        }
+        if self.full {
+            self.relieve();
+        }
+        committed
+    }
+
+    /// Writes a batch; if there is no room, in that of what stands in the write-ahead log and is taken over into the database.
+    fn write_or_relieve(&mut self, batch: &Batch<'_>) -> Result<Committed, Error> {
         match self.write(batch) {
             Err(error) if error.is_full() => {
-                self.full = true;
-                if self.ballast.release()? { self.write(batch) } else { Err(error) }
+                self.relieve();
+                self.write(batch)
             }
             other => other,
+        }
+    }
+
+    /// Takes the write-ahead log over into the database as far as readers and room allow, so that the next write begins it anew
+    /// and needs no room. Doesn't wait; what can't be done now is done later.
+    fn relieve(&self) {
+        let taken = self.reader.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = taken {
+            tracing::debug!(%error, "no checkpoint for want of room");
         }
     }
 
