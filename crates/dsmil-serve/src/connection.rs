@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::Limits;
 use crate::app::App;
 use crate::auth::Memory;
-use crate::guard::{Guarded, Progress};
+use crate::guard::{Doing, Guarded, Progress};
 
 /// The least that hyper takes for a buffer.
 const LEAST_BUFFER: usize = 8192;
@@ -54,17 +54,25 @@ where
     let memory = Memory::default();
     let service = service_fn(|request| {
         let (app, memory, progress) = (&app, &memory, &progress);
-        progress.step();
+        progress.does(Doing::Answering);
         async move {
             let response = app.answer(request, peer, memory).await;
-            progress.step();
+            progress.does(Doing::Resting);
             Ok::<_, Infallible>(response)
         }
     });
     let mut connection = pin!(builder(&limits).serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = progress.too_slow(&limits) => {
+            tracing::debug!(%peer, "closed a connection on which no request came in time");
+            return;
+        }
         () = stopped(&mut stop) => {
+            // A request that isn't whole would be waited for.
+            if progress.doing() == Doing::Reading {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -83,7 +91,7 @@ fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(None) // `Guarded` does that
+        .header_read_timeout(None) // `Progress` does that
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
         .max_buf_size(limits.header_bytes.max(LEAST_BUFFER));

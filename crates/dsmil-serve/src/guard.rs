@@ -4,96 +4,111 @@ use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::Limits;
 
-/// What the connection is doing: even while it waits for a request or reads its headers, odd while a request is answered.
-#[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicU64);
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Doing {
+    /// It waits for a request.
+    Resting,
+    /// It is new, or a request has begun to arrive.
+    Reading,
+    /// A request is being answered, or its answer can't be written: each has a time-out of its own.
+    Answering,
+}
 
-impl Progress {
-    /// The headers of a request have been read, or its answer is there.
-    pub(crate) fn step(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
+/// What a connection is doing, for those who watch it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    doing: AtomicU8,
+    changed: Notify,
+}
 
-    fn now(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+impl Default for Progress {
+    fn default() -> Self {
+        Self { doing: AtomicU8::new(Doing::Reading as u8), changed: Notify::new() }
     }
 }
 
-/// A stream on which nobody may dawdle. hyper's own time-out on headers counts the silence between requests too, so that
-/// it would have to be long; here the first byte starts the clock.
+impl Progress {
+    pub(crate) fn doing(&self) -> Doing {
+        match self.doing.load(Ordering::Acquire) {
+            0 => Doing::Resting,
+            1 => Doing::Reading,
+            _ => Doing::Answering,
+        }
+    }
+
+    pub(crate) fn does(&self, doing: Doing) {
+        self.doing.store(doing as u8, Ordering::Release);
+        self.changed.notify_one();
+    }
+
+    /// Returns once the client has been silent, or busy with the headers of one request, for too long. hyper's own
+    /// time-out on headers counts the silence between requests too; here the first byte starts the clock.
+    pub(crate) async fn too_slow(&self, limits: &Limits) {
+        loop {
+            let limit = match self.doing() {
+                Doing::Resting => Some(limits.keep_alive_timeout.as_std()),
+                Doing::Reading => Some(limits.header_timeout.as_std()),
+                Doing::Answering => None,
+            };
+            let changed = self.changed.notified();
+            match limit {
+                None => changed.await,
+                Some(limit) => {
+                    if timeout(limit, changed).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A stream that tells when a request begins to arrive, and whose client may not dawdle over an answer.
 pub(crate) struct Guarded<S> {
     stream: S,
     progress: Arc<Progress>,
-    header: Duration,
-    keep_alive: Duration,
     response: Duration,
-    /// What the clock of reading was set for.
-    step: u64,
-    in_headers: bool,
-    reading: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Guarded<S> {
     pub(crate) fn new(stream: S, progress: Arc<Progress>, limits: &Limits) -> Self {
-        let header = limits.header_timeout.as_std();
-        Self {
-            stream,
-            step: progress.now(),
-            progress,
-            header,
-            keep_alive: limits.keep_alive_timeout.as_std(),
-            response: limits.response_timeout.as_std(),
-            in_headers: false,
-            reading: Box::pin(sleep(header)),
-            writing: None,
-        }
+        Self { stream, progress, response: limits.response_timeout.as_std(), writing: None }
     }
 
     /// While the stream takes nothing: an error once that has lasted too long.
     fn stalled(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        let limit = self.response;
-        let clock = self.writing.get_or_insert_with(|| Box::pin(sleep(limit)));
-        clock.as_mut().poll(context).map(|()| too_slow("the client did not read its answer in time"))
+        let (limit, progress) = (self.response, &self.progress);
+        let clock = self.writing.get_or_insert_with(|| {
+            progress.does(Doing::Answering);
+            Box::pin(sleep(limit))
+        });
+        let too_slow = || io::Error::new(ErrorKind::TimedOut, "the client did not read its answer in time");
+        clock.as_mut().poll(context).map(|()| too_slow())
     }
-}
-
-fn too_slow(what: &'static str) -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, what)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let step = this.progress.now();
-        if step != this.step {
-            this.step = step;
-            this.in_headers = false;
-            this.reading.as_mut().reset(Instant::now() + this.keep_alive);
-        }
         let before = buffer.filled().len();
         let poll = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if step % 2 == 1 {
-            return poll; // a body: the request's own time-out looks after it
+        if buffer.filled().len() > before && this.progress.doing() == Doing::Resting {
+            this.progress.does(Doing::Reading);
         }
-        if poll.is_ready() {
-            if !this.in_headers && buffer.filled().len() > before {
-                this.in_headers = true;
-                this.reading.as_mut().reset(Instant::now() + this.header);
-            }
-            return poll;
-        }
-        ready!(this.reading.as_mut().poll(context));
-        Poll::Ready(Err(too_slow("the client sent no whole request in time")))
+        poll
     }
 }
 
@@ -123,7 +138,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         match Pin::new(&mut this.stream).poll_flush(context) {
             Poll::Pending => this.stalled(context).map(Err),
             ready => {
-                this.writing = None;
+                if this.writing.take().is_some() {
+                    this.progress.does(Doing::Resting);
+                }
                 ready
             }
         }
