@@ -302,7 +302,7 @@ fn cut(found: Vec<dsmil_history::SeriesPoints>, asked: &HistoryQuery, resolution
 }
 
 /// The newest events that fit, the newest first.
-fn alert_history(reader: &Reader, query: &AlertHistoryQuery) -> Result<Vec<Happened>, MonitorError> {
+pub(crate) fn alert_history(reader: &Reader, query: &AlertHistoryQuery) -> Result<Vec<Happened>, MonitorError> {
     let mut found: VecDeque<Happened> = VecDeque::new();
     let mut known: BTreeMap<Fingerprint, Labels> = BTreeMap::new();
     let mut after = 0;

@@ -23,7 +23,7 @@ use crate::view::View;
 use crate::{MonitorConfig, MonitorError};
 
 /// So many reports wait for the next step; then samplers wait.
-const WAITING_REPORTS: usize = 4096;
+pub(crate) const WAITING_REPORTS: usize = 4096;
 /// Threads that are told to end are waited for so long, and then left behind.
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -19,10 +19,33 @@
 
 #![forbid(unsafe_code)]
 
+/// Alerts: who must hear of what, and when.
+#[cfg(feature = "monitor")]
+pub use dsmil_alert as alert;
 /// The audit log.
 pub use dsmil_audit as audit;
+/// Gates: may the next step be taken, and on what evidence?
+pub use dsmil_gate as gate;
+/// Checks, and the scores made of them.
+#[cfg(feature = "monitor")]
+pub use dsmil_health as health;
+/// What was measured and what happened.
+#[cfg(feature = "monitor")]
+pub use dsmil_history as history;
+/// The watch.
+#[cfg(feature = "monitor")]
+pub use dsmil_monitor as monitor;
+/// Delivering notifications.
+#[cfg(feature = "monitor")]
+pub use dsmil_notify as notify;
 /// The wire, for programs that take a transfer apart themselves.
 pub use dsmil_protocol as protocol;
+/// What is measured.
+#[cfg(feature = "monitor")]
+pub use dsmil_sample as sample;
+/// The HTTP endpoint of the watch.
+#[cfg(feature = "monitor")]
+pub use dsmil_serve as serve;
 /// The simulated device.
 pub use dsmil_sim as sim;
 

@@ -3,7 +3,7 @@
 
 mod gates;
 mod journal;
-mod recall;
+pub(crate) mod recall;
 mod record;
 mod step;
 
