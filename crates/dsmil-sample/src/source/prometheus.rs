@@ -353,3 +353,60 @@ fn base64(text: &str) -> String {
     };
     text.as_bytes().chunks(3).flat_map(of_three).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_selector_is_told_from_everything_else() {
+        for selector in [
+            "up",
+            " up ",
+            "a:b_c",
+            "up{}",
+            "up {job=\"a\"}",
+            "{__name__=\"up\"}",
+            "up{a=\"}\", b='\\'}', c=`\\`}",
+            "{\"metric.name\"}",
+        ] {
+            assert!(is_selector(selector), "{selector}");
+        }
+        for other in [
+            "",
+            "1",
+            "1up",
+            "up[5m]",
+            "up{a=\"b\"}[5m]",
+            "up offset 5m",
+            "up + up",
+            "up{a=\"b\"} > 1",
+            "sum(up)",
+            "up{a=\"b",
+            "{}{}",
+            "up{a=\"}\"",
+            "-up",
+            "(up)",
+            "up @ 1",
+            "\"text\"",
+        ] {
+            assert!(!is_selector(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        let vectors = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (plain, coded) in vectors {
+            assert_eq!(base64(plain), coded);
+        }
+    }
+}
