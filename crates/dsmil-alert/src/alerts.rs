@@ -9,8 +9,8 @@ use crate::config::{AlertConfig, Receivers};
 use crate::decide::Draft;
 use crate::event::{AlertEvent, Input};
 use crate::notification::Notification;
-use crate::state::{ReceiverStats, State};
-use crate::view::{self, AlertView, SilenceView};
+use crate::state::State;
+use crate::view::{self, AlertView, ReceiverView, SilenceView};
 use crate::{AlertError, group};
 
 /// A notification that is to be delivered now.
@@ -133,14 +133,8 @@ impl Alerts {
     }
 
     /// What has become of the notifications, by receiver.
-    pub fn receivers(&self) -> BTreeMap<String, ReceiverStats> {
-        let mut stats: BTreeMap<String, ReceiverStats> =
-            self.receivers.keys().map(|name| (name.clone(), ReceiverStats::default())).collect();
-        stats.extend(self.state.receivers.iter().map(|(name, known)| (name.clone(), *known)));
-        for waiting in self.waiting() {
-            stats.entry(waiting.receiver.clone()).or_default().waiting += 1;
-        }
-        stats
+    pub fn receivers(&self) -> BTreeMap<String, ReceiverView> {
+        view::receivers(&self.state, &self.receivers)
     }
 
     /// The configuration in force.

@@ -133,6 +133,11 @@ impl Draft<'_> {
             }
             self.emit(Change::GroupClosed { group: key });
         }
+        let known: Vec<String> =
+            self.state.receivers.keys().filter(|name| !self.receivers.contains_key(*name)).cloned().collect();
+        for receiver in known {
+            self.own_alert(NOTIFICATION_FAILED, &receiver, None);
+        }
         let firing = self.state.alerts.iter().filter(|(_, alert)| alert.state == AlertState::Firing);
         let firing: Vec<Fingerprint> = firing.map(|(fingerprint, _)| *fingerprint).collect();
         for fingerprint in firing {
@@ -169,6 +174,7 @@ impl Draft<'_> {
             }
         }
         self.end(&active);
+        self.describe(&active);
         // What fires comes first: there may not be room for all.
         let mut begun: Vec<(&Fingerprint, &&ActiveAlert)> =
             active.iter().filter(|(known, alert)| self.begins(**known, alert)).collect();
@@ -196,6 +202,22 @@ impl Draft<'_> {
     fn begins(&self, fingerprint: Fingerprint, alert: &ActiveAlert) -> bool {
         let wanted = if alert.firing { AlertState::Firing } else { AlertState::Pending };
         self.state.alerts.get(&fingerprint).is_none_or(|known| known.state != wanted)
+    }
+
+    /// A rule that was edited says something else of what goes on. What can't be read may say something else each time.
+    fn describe(&mut self, active: &BTreeMap<Fingerprint, &ActiveAlert>) {
+        let differs = |fingerprint: &Fingerprint, now: &ActiveAlert| {
+            let known = self.state.alerts.get(fingerprint).map(|alert| &alert.seen);
+            known.is_some_and(|known| {
+                let edited = known.description != now.description || known.severity != now.severity;
+                known.firing == now.firing && (edited || (known.summary != now.summary && !now.no_data))
+            })
+        };
+        let edited: Vec<ActiveAlert> =
+            active.iter().filter(|(fingerprint, now)| differs(fingerprint, now)).map(|(_, now)| (*now).clone()).collect();
+        for alert in edited {
+            self.emit(Change::Described { alert });
+        }
     }
 
     /// Ends what is no longer there, or has begun anew.

@@ -96,6 +96,11 @@ pub enum Change {
         /// It.
         alert: ActiveAlert,
     },
+    /// What is said of an alert has changed: its rule was edited.
+    Described {
+        /// It.
+        alert: ActiveAlert,
+    },
     /// An alert fires.
     Fired {
         /// It.
@@ -239,6 +244,7 @@ impl AlertEvent {
             Change::ClockWentBack {} => "clock-went-back",
             Change::Configured { .. } => "configured",
             Change::Pending { .. } => "pending",
+            Change::Described { .. } => "described",
             Change::Fired { .. } => "fired",
             Change::Subsided { .. } => "subsided",
             Change::Resolved { .. } => "resolved",
@@ -259,7 +265,7 @@ impl AlertEvent {
     /// The alert that it is about, if it is about one.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         match &self.what {
-            Change::Pending { alert } | Change::Fired { alert, .. } => Some(alert.fingerprint()),
+            Change::Pending { alert } | Change::Described { alert } | Change::Fired { alert, .. } => Some(alert.fingerprint()),
             Change::Subsided { fingerprint }
             | Change::Resolved { fingerprint, .. }
             | Change::Joined { fingerprint, .. }

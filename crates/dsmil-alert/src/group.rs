@@ -1,6 +1,6 @@
 //! Groups: what is owed to whom, and the notifications that pay it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Fingerprint;
 use crate::alert::AlertState;
@@ -92,9 +92,10 @@ fn compose(draft: &Draft<'_>, mutes: &Mutes, key: &str, waiting: &BTreeMap<Strin
     let muted = |fingerprint: &Fingerprint| {
         state.alerts.get(fingerprint).is_none_or(|alert| mutes.mutes(*fingerprint, &alert.seen.labels))
     };
-    let of = |(fingerprint, member): (&Fingerprint, &Member)| {
-        Some((*fingerprint, member.owed(muted(fingerprint), group.way.refresh, now)?))
-    };
+    // While something waits, to tell of the same again would not help.
+    let refresh = group.way.refresh.filter(|_| group.waiting.is_empty());
+    let of =
+        |(fingerprint, member): (&Fingerprint, &Member)| Some((*fingerprint, member.owed(muted(fingerprint), refresh, now)?));
     let mut told: Vec<(Fingerprint, Status)> = group.members.iter().filter_map(of).collect();
     let known = || group.members.iter().filter(|(fingerprint, member)| member.is_known() && !muted(fingerprint));
     let cause = if told.is_empty() {
@@ -111,7 +112,7 @@ fn compose(draft: &Draft<'_>, mutes: &Mutes, key: &str, waiting: &BTreeMap<Strin
         Cause::Change
     };
     told.truncate(MAX_ALERTS_PER_NOTIFICATION);
-    let news: std::collections::BTreeSet<Fingerprint> = told.iter().map(|(fingerprint, _)| *fingerprint).collect();
+    let news: BTreeSet<Fingerprint> = told.iter().map(|(fingerprint, _)| *fingerprint).collect();
     let mut others = known().filter(|(fingerprint, _)| !news.contains(fingerprint));
     let room = MAX_ALERTS_PER_NOTIFICATION - told.len();
     told.extend(others.by_ref().take(room).map(|(fingerprint, _)| (*fingerprint, Status::Firing)));

@@ -69,5 +69,5 @@ pub use group::{MAX_ALERTS_PER_NOTIFICATION, MAX_WAITING, MAX_WAITING_PER_GROUP}
 pub use matcher::Matcher;
 pub use notification::{Cause, Notification, NotifiedAlert, Status};
 pub use silence::Silence;
-pub use state::{Ack, ReceiverStats};
-pub use view::{AlertView, SilenceState, SilenceView};
+pub use state::Ack;
+pub use view::{AlertView, ReceiverView, SilenceState, SilenceView};

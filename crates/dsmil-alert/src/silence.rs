@@ -43,7 +43,7 @@ impl Silence {
         all_match(&self.matchers, labels)
     }
 
-    pub(crate) fn check(&self, now: i64) -> Result<(), AlertError> {
+    pub fn check(&self, now: i64) -> Result<(), AlertError> {
         let wrong = |what: &str, remedy| Err(AlertError::Silence { id: self.id.clone(), what: what.to_owned(), remedy });
         let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if self.id.is_empty() || self.id.len() > MAX_NAME || !self.id.bytes().all(letters) {

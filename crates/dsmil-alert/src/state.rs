@@ -80,19 +80,13 @@ pub(crate) struct Waiting {
     pub(crate) last_error: Option<String>,
 }
 
-/// What has become of the notifications to one receiver. The sums never go back.
+/// What has become of the notifications to one receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReceiverStats {
-    /// How many were delivered.
-    pub delivered: u64,
-    /// How many attempts have failed.
-    pub failed: u64,
-    /// How many are not tried any more.
-    pub given_up: u64,
-    /// How many wait to be delivered.
-    #[serde(skip)]
-    pub waiting: u64,
+pub(crate) struct Sums {
+    pub(crate) delivered: u64,
+    pub(crate) failed: u64,
+    pub(crate) given_up: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,8 +102,27 @@ pub(crate) struct State {
     pub(crate) alerts: BTreeMap<Fingerprint, Alert>,
     pub(crate) silences: BTreeMap<String, SilenceRecord>,
     pub(crate) groups: BTreeMap<String, Group>,
+    /// By sequence; written as a list, since not every form has numbers as keys.
+    #[serde(with = "queue")]
     pub(crate) queue: BTreeMap<u64, Waiting>,
-    pub(crate) receivers: BTreeMap<String, ReceiverStats>,
+    pub(crate) receivers: BTreeMap<String, Sums>,
+}
+
+mod queue {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Waiting;
+
+    pub(super) fn serialize<S: Serializer>(queue: &BTreeMap<u64, Waiting>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(queue.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64, Waiting>, D::Error> {
+        let list = Vec::<Waiting>::deserialize(deserializer)?;
+        Ok(list.into_iter().map(|waiting| (waiting.notification.sequence, waiting)).collect())
+    }
 }
 
 /// A silence, and whether it has ended.
@@ -150,6 +163,11 @@ impl State {
             Change::ClockWentBack {} => self.clock_went_back(at),
             Change::Configured { config } => self.config.clone_from(config),
             Change::Pending { alert } => self.pending(alert),
+            Change::Described { alert } => {
+                if let Some(known) = self.alerts.get_mut(&alert.fingerprint()) {
+                    known.seen = alert.clone();
+                }
+            }
             Change::Fired { alert, starts_at, groups, internal } => self.fired(at, alert, *starts_at, groups, *internal),
             Change::Subsided { fingerprint } => self.subsided(*fingerprint),
             Change::Resolved { fingerprint, muted } => self.resolved(at, *fingerprint, *muted),
@@ -212,20 +230,23 @@ impl State {
         }
     }
 
-    fn stats(&mut self, receiver: &str) -> &mut ReceiverStats {
+    fn stats(&mut self, receiver: &str) -> &mut Sums {
         self.receivers.entry(receiver.to_owned()).or_default()
     }
 
     fn clock_went_back(&mut self, now: i64) {
         self.latest = Some(now);
         for alert in self.alerts.values_mut() {
+            alert.starts_at = alert.starts_at.map(|at| at.min(now));
             alert.ends_at = alert.ends_at.map(|at| at.min(now));
         }
         for group in self.groups.values_mut() {
             group.opened_at = group.opened_at.min(now);
             group.told_at = group.told_at.map(|at| at.min(now));
-            for told in group.members.values_mut().filter_map(|member| member.told.as_mut()) {
-                told.at = told.at.min(now);
+            for member in group.members.values_mut() {
+                member.starts_at = member.starts_at.min(now);
+                member.ends_at = member.ends_at.map(|at| at.min(now));
+                member.told = member.told.map(|told| Told { starts_at: told.starts_at.min(now), at: told.at.min(now) });
             }
         }
         for waiting in self.queue.values_mut() {

@@ -1,10 +1,12 @@
 //! What people look at: alerts and silences as they stand.
 
+use std::collections::BTreeMap;
+
 use dsmil_gate::{Labels, Severity};
 use serde::Serialize;
 
 use crate::alert::{AlertState, Fingerprint};
-use crate::config::AlertConfig;
+use crate::config::{AlertConfig, Receivers};
 use crate::matcher::Matcher;
 use crate::mute::Mutes;
 use crate::state::{Ack, State};
@@ -78,6 +80,40 @@ pub struct SilenceView {
     pub comment: String,
     /// Who ended it before its time.
     pub ended_by: Option<String>,
+}
+
+/// What has become of the notifications to a receiver. The sums never go back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReceiverView {
+    /// How many were delivered.
+    pub delivered: u64,
+    /// How many attempts have failed.
+    pub failed: u64,
+    /// How many are not tried any more.
+    pub given_up: u64,
+    /// How many wait to be delivered.
+    pub waiting: usize,
+    /// Since when the oldest that waits has failed, in milliseconds since the Unix epoch.
+    pub failing_since: Option<i64>,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+}
+
+pub(crate) fn receivers(state: &State, known: &Receivers) -> BTreeMap<String, ReceiverView> {
+    let mut views: BTreeMap<String, ReceiverView> = known.keys().map(|name| (name.clone(), ReceiverView::default())).collect();
+    for (name, sums) in &state.receivers {
+        let view = views.entry(name.clone()).or_default();
+        (view.delivered, view.failed, view.given_up) = (sums.delivered, sums.failed, sums.given_up);
+    }
+    for waiting in state.queue.values() {
+        let view = views.entry(waiting.notification.receiver.clone()).or_default();
+        view.waiting += 1;
+        if waiting.failing_since.is_some() && view.failing_since.is_none_or(|since| waiting.failing_since < Some(since)) {
+            view.failing_since = waiting.failing_since;
+            view.last_error.clone_from(&waiting.last_error);
+        }
+    }
+    views
 }
 
 pub(crate) fn alerts(state: &State, config: &AlertConfig, now: i64) -> Vec<AlertView> {
