@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{Fixture, NOW, expect, labels, one, sample, samples, well};
 use dsmil_gate::{Labels, Samples};
 use dsmil_health::{
-    Check, CheckFn, CheckResult, Checks, Context, FORMULA, Found, HealthError, Kind, Score, ScoresConfig, Source,
+    BaselineConfig, Check, CheckFn, CheckResult, Checks, Context, FORMULA, Found, HealthError, Kind, Score, ScoresConfig, Source,
 };
 use proptest::prelude::*;
 
@@ -104,6 +104,26 @@ fn a_score_reads_as_text() {
          disabled memory-headroom: it counts for nothing\n"
     );
     assert_eq!(example().to_string(), expected);
+}
+
+#[test]
+fn the_page_on_scores_names_every_check_with_its_weight_and_its_examples_work() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scores.md")).unwrap();
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [scores, baselines] = blocks.as_slice() else { panic!("{} examples", blocks.len()) };
+    let tables = |text: &str| toml::from_str::<toml::Table>(text).unwrap();
+    Checks::new(tables(scores)["scores"].clone().try_into().unwrap()).unwrap();
+    let config: BaselineConfig = tables(baselines)["baselines"].clone().try_into().unwrap();
+    assert_eq!(config, BaselineConfig::default(), "the example shows what is used if nothing is written");
+    let checks = Checks::new(ScoresConfig::default()).unwrap();
+    for check in checks.list() {
+        let row = format!("| `{}` | {} |", check.name, check.weight);
+        assert!(page.contains(&row), "docs/scores.md has no row that begins with {row}");
+    }
+    for kind in [Kind::Health, Kind::Security] {
+        let all: f64 = checks.list().filter(|check| check.kind == kind).map(|check| check.weight).sum();
+        assert!(page.contains(&format!("The weights of {kind} add up to {all}.")), "{kind}: {all}");
+    }
 }
 
 #[test]

@@ -37,20 +37,21 @@ impl CheckFn for Enforced {
         if let Some(policy) = context.policy_path() {
             options = options.policy(policy);
         }
-        let result = match SelfCheck::run(options) {
-            Ok(result) => result,
-            Err(error) => {
-                return Found::could_not_run(format!("the self-check could not end: {error}")).with("error", error.kind());
-            }
-        };
-        let (enforced, all) = (result.enforced(), dsmil_protocol::PERMANENT.len());
-        let open: Vec<_> = result.entries.iter().filter(|entry| !entry.is_enforced()).map(|entry| entry.id.to_string()).collect();
-        let mut text = format!("{enforced} of {all} enforced, proven on a simulated driver that counts every access");
-        if !open.is_empty() {
-            text = format!("{text}; not enforced: {}", open.join(", "));
+        match SelfCheck::run(options) {
+            Ok(result) => judge(&result),
+            Err(error) => Found::could_not_run(format!("the self-check could not end: {error}")).with("error", error.kind()),
         }
-        Found::partly(enforced as f64 / all as f64, text).with("enforced", enforced).with("not_enforced", open)
     }
+}
+
+/// All or nothing: six of seven is no quarantine.
+fn judge(result: &SelfCheck) -> Found {
+    let (enforced, all) = (result.enforced(), dsmil_protocol::PERMANENT.len());
+    let open: Vec<_> = result.entries.iter().filter(|entry| !entry.is_enforced()).map(|entry| entry.id.to_string()).collect();
+    let text = format!("{enforced} of {all} enforced, proven on a simulated driver that counts every access");
+    let found =
+        if result.is_ok() { Found::passed(text) } else { Found::failed(format!("{text}; not enforced: {}", open.join(", "))) };
+    found.with("enforced", enforced).with("not_enforced", open)
 }
 
 /// A directory that is gone again when this is dropped.
@@ -94,5 +95,33 @@ fn remove_abandoned(parent: &Path) {
         if age.is_some_and(|age| age > ABANDONED) {
             let _ = fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dsmil_device::SelfCheckEntry;
+    use dsmil_protocol::PERMANENT;
+
+    use super::*;
+
+    #[test]
+    fn one_that_is_not_enforced_is_enough_to_fail() {
+        let entry = |id| SelfCheckEntry { id, what: "", denied: true, accesses: 0, control: 1 };
+        let good: Vec<_> = PERMANENT.iter().map(|permanent| entry(permanent.id)).collect();
+        assert!(judge(&SelfCheck { entries: good.clone() }).share() >= 1.0);
+        for spoil in [
+            |entry: &mut SelfCheckEntry| entry.denied = false,
+            |entry: &mut SelfCheckEntry| entry.accesses = 1,
+            |entry: &mut SelfCheckEntry| entry.control = 0,
+        ] {
+            let mut bad = good.clone();
+            spoil(&mut bad[3]);
+            let found = judge(&SelfCheck { entries: bad });
+            assert_eq!((found.outcome().name(), found.share() > 0.0), ("failed", false));
+            assert!(found.evidence().text.starts_with("6 of 7 enforced"), "{}", found.evidence().text);
+            assert!(found.evidence().text.ends_with(&PERMANENT[3].id.to_string()));
+        }
+        assert!(judge(&SelfCheck { entries: Vec::new() }).share() <= 0.0);
     }
 }
