@@ -43,6 +43,10 @@ impl Silence {
         all_match(&self.matchers, labels)
     }
 
+    /// Whether it can be made at `now`. [`Alerts::decide`](crate::Alerts::decide) asks.
+    ///
+    /// # Errors
+    /// [`AlertError::Silence`] with what is wrong.
     pub fn check(&self, now: i64) -> Result<(), AlertError> {
         let wrong = |what: &str, remedy| Err(AlertError::Silence { id: self.id.clone(), what: what.to_owned(), remedy });
         let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);

@@ -18,6 +18,8 @@ Exit status:
   4  the device or the protocol failed
   5  the emergency stop is pulled
   6  a deadline passed
+  7  a gate says hold or no-go
+  8  a gate says roll back
 
 Environment:
   DSMIL_DEVICE, DSMIL_RUN_DIR, DSMIL_POLICY  as --device, --run-dir, --policy

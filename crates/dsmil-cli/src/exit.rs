@@ -23,6 +23,10 @@ pub(crate) enum Exit {
     Stopped = 5,
     /// A deadline passed.
     Deadline = 6,
+    /// A gate says hold or no-go.
+    NoGo = 7,
+    /// A gate says roll back.
+    RollBack = 8,
 }
 
 impl Exit {

@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     /// The simulated device could not be served.
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// The monitor could not start, go on or answer.
+    #[error(transparent)]
+    Monitor(#[from] dsmil::monitor::MonitorError),
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
@@ -45,6 +48,7 @@ impl Failure {
             Self::Device(error) => error.kind(),
             Self::Audit(_) => "audit",
             Self::Sim(_) => "sim",
+            Self::Monitor(error) => error.kind(),
             Self::Usage(_) => "usage",
             Self::Write { .. } | Self::Output(_) => "write",
         }

@@ -9,6 +9,8 @@
 //! | 4 | the device or the protocol failed |
 //! | 5 | the emergency stop is pulled |
 //! | 6 | a deadline passed |
+//! | 7 | a gate says hold or no-go |
+//! | 8 | a gate says roll back |
 //!
 //! With `--json` exactly one JSON document goes to standard output, whatever happens: the result, or
 //! `{"error": {"kind", "message", "status", "id", "errno", "fault", "rule", "explicit", "request"}}`. Nothing
@@ -33,6 +35,7 @@ use clap::Parser;
 use tracing::level_filters::LevelFilter;
 
 use crate::args::Cli;
+use crate::commands::Command;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -68,6 +71,15 @@ where
 }
 
 fn traced(cli: Cli, interrupt: Option<InterruptCheck>) -> Exit {
+    if matches!(cli.command, Command::Monitor(_)) {
+        // It has threads of its own, and a log is part of what it is for.
+        let level = if cli.globals.verbose == 0 { LevelFilter::INFO } else { LevelFilter::DEBUG };
+        let log =
+            tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_target(false).with_writer(std::io::stderr);
+        // A host that has a subscriber of its own keeps it.
+        drop(log.try_init());
+        return execute(cli, interrupt);
+    }
     let level = match cli.globals.verbose {
         0 => return execute(cli, interrupt),
         1 => LevelFilter::DEBUG,

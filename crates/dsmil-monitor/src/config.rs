@@ -168,6 +168,12 @@ impl MonitorConfig {
         }
     }
 
+    /// The JSON Schema of the file.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Whether all of it makes sense: what is wrong, beginning with the key, and what to do.
     fn check(&self) -> Result<(), String> {
         if self.version != Self::VERSION {

@@ -1,11 +1,16 @@
 //! The commands, one noun a file. Each takes its arguments and gives an answer; none writes anything itself.
 
+mod alerts;
 mod audit;
 mod completions;
 mod doctor;
+mod health;
 mod info;
+mod key;
 mod latency;
 mod man;
+mod metrics;
+pub(crate) mod monitor;
 mod probe;
 mod quarantine;
 mod read;
@@ -42,6 +47,13 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Sim(sim::Sim),
+    Monitor(monitor::Monitor),
+    Validate(health::Validate),
+    Health(health::Health),
+    Security(health::Security),
+    Alerts(alerts::Alerts),
+    Metrics(metrics::Metrics),
+    Key(key::Key),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Man(man::Man),
@@ -62,6 +74,13 @@ pub(crate) fn execute(context: &Context, command: Command) -> Result<Answer, Fai
         Command::Stop(stop) => stop.execute(context),
         Command::Audit(audit) => audit.execute(context),
         Command::Sim(sim) => sim.execute(context),
+        Command::Monitor(monitor) => monitor.execute(context),
+        Command::Validate(validate) => validate.execute(context),
+        Command::Health(health) => health.execute(),
+        Command::Security(security) => security.execute(),
+        Command::Alerts(alerts) => alerts.execute(context),
+        Command::Metrics(metrics) => metrics.execute(),
+        Command::Key(key) => key.execute(),
         Command::Doctor(doctor) => Ok(doctor.execute(context)),
         Command::Completions(completions) => Ok(completions.execute()),
         Command::Man(man) => man.execute(context),

@@ -1,6 +1,7 @@
 //! `dsmil schema`.
 
 use clap::Subcommand;
+use dsmil_monitor::MonitorConfig;
 use dsmil_quarantine::Policy;
 
 use crate::output::Answer;
@@ -11,12 +12,16 @@ use crate::table::Page;
 pub(crate) enum Schema {
     /// Of the policy file
     Policy,
+    /// Of the monitor's configuration
+    Monitor,
 }
 
 impl Schema {
     pub(crate) fn execute(&self) -> Answer {
-        let Self::Policy = self;
-        let schema = Policy::schema();
+        let schema = match self {
+            Self::Policy => Policy::schema(),
+            Self::Monitor => MonitorConfig::schema(),
+        };
         let text = format!("{schema:#}\n");
         Answer::new(schema, Page::verbatim(text))
     }
