@@ -224,7 +224,7 @@ fn one_that_is_slow_or_never_answers_ends_at_the_time_out() {
 fn what_is_huge_or_broken_off_is_an_error() {
     let huge = Listener::start(|stream, _| {
         _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
-        let block = [b' '; 65536];
+        let block = vec![b' '; 65536];
         while stream.write_all(&block).is_ok() {}
     });
     assert_eq!(wrong(&mut sampler(&huge.url, "up")), format!("{}: more than 4194304 bytes; the rest was left out", huge.url));
