@@ -2,7 +2,7 @@
 //!
 //! Prints the address that it listens on, and ends when its input does.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::cast_possible_wrap)]
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../tests/common/fake.rs"]

@@ -60,13 +60,11 @@ impl Shared {
             drop(turn);
             answer
         });
-        match answer.await {
-            Ok(answer) => answer.map_err(Problem::from),
-            Err(_) => {
-                tracing::error!("the monitor panicked while it answered a request");
-                Err(Problem::internal())
-            }
-        }
+        let Ok(answer) = answer.await else {
+            tracing::error!("the monitor panicked while it answered a request");
+            return Err(Problem::internal());
+        };
+        answer.map_err(Problem::from)
     }
 }
 
@@ -152,4 +150,16 @@ pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
         return Err(Problem::invalid("body", "it is a list; send an object, at line 1 column 1"));
     }
     serde_json::from_slice(body).map_err(|error| Problem::invalid("body", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unless_panicked;
+
+    #[test]
+    fn a_panic_becomes_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(unless_panicked(async { 5 })), Some(5));
+        assert_eq!(runtime.block_on(unless_panicked(async { panic!("on purpose") })), None::<()>);
+    }
 }

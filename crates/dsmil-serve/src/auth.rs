@@ -71,7 +71,7 @@ impl Guardian {
         let known_here = matches!((&presented, &*remembered), (Presented::Key(key), Some(known)) if key.same_as(known));
         if !known_here && let Some(wait) = self.limiter.lock().unwrap_or_else(PoisonError::into_inner).wait(peer, Instant::now())
         {
-            let seconds = wait.as_secs() + 1;
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX - 1) + 1;
             let detail = format!("this address has presented too many wrong keys; try again in {seconds} s");
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-failures", detail).retry_after(seconds));
         }

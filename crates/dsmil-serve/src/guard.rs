@@ -117,7 +117,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
             Poll::Pending => this.stalled(context).map(Err),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 
@@ -125,7 +125,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_write_vectored(context, slices) {
             Poll::Pending => this.stalled(context).map(Err),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 
@@ -137,7 +137,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_flush(context) {
             Poll::Pending => this.stalled(context).map(Err),
-            ready => {
+            ready @ Poll::Ready(_) => {
                 if this.writing.take().is_some() {
                     this.progress.does(Doing::Resting);
                 }
@@ -150,7 +150,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_shutdown(context) {
             Poll::Pending => this.stalled(context).map(Err),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 }

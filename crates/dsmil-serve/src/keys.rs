@@ -95,7 +95,7 @@ impl Keys {
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let fault = |at: Option<usize>, what: String, remedy: &str| Error::KeysFile {
             path: path.to_owned(),
-            line: at.map(|at| 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count()),
+            line: at.map(|at| 1 + text.char_indices().filter(|(index, letter)| *index < at && *letter == '\n').count()),
             what,
             remedy: remedy.to_owned(),
         };

@@ -5,7 +5,7 @@
 //! `schemas/openapi.json`.
 //!
 //! ```no_run
-//! # fn monitor() -> std::sync::Arc<dyn dsmil_serve::Api> { unimplemented!() }
+//! # fn monitor() -> std::sync::Arc<dyn dsmil_serve::Api> { panic!("the doc test only compiles") }
 //! use dsmil_serve::{ServeConfig, Server};
 //!
 //! let config = ServeConfig { keys_file: Some("/etc/dsmil/keys.toml".into()), ..ServeConfig::default() };

@@ -15,7 +15,7 @@ pub(crate) struct Problem {
     /// Always `about:blank`: `kind` tells problems apart.
     r#type: &'static str,
     /// What the status means.
-    title: String,
+    title: &'static str,
     /// The status.
     status: u16,
     /// Its stable name, such as `no-key`, `wrong-role`, `invalid` or `not-found`.
@@ -28,14 +28,14 @@ pub(crate) struct Problem {
     /// How many seconds to wait: sent as `Retry-After`.
     #[serde(skip)]
     #[schema(ignore)]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self {
             r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             kind,
             detail: detail.into(),
@@ -59,7 +59,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
     }
 
-    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 }

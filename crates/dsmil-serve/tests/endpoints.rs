@@ -1,6 +1,6 @@
 //! Every path, with every kind of key; and what each of them says.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
 
 mod common;
 
@@ -356,4 +356,27 @@ fn one_connection_serves_many_requests() {
     stream.write_all(&[one.clone(), refused, one].concat()).unwrap();
     let statuses: Vec<u16> = (0..3).map(|_| read_answer(&mut stream, false).unwrap().status).collect();
     assert_eq!(statuses, [200, 401, 200]);
+}
+
+#[test]
+fn odd_forms_of_a_request_are_no_way_around_the_key() {
+    let setting = start(Limits::default());
+    let forms =
+        [("CONNECT", "test:80"), ("OPTIONS", "*"), ("GET", "http://test/metrics"), ("TRACE", "/metrics"), ("BREW", "/metrics")];
+    for (method, target) in forms {
+        setting.ask(method, target, None).is_problem(401, "no-key");
+        setting.ask(method, target, Some(&setting.metrics)).status_in(&[200, 403]);
+    }
+    setting.ask("CONNECT", "test:80", Some(&setting.operate)).is_problem(404, "no-such-path");
+    setting.ask("OPTIONS", "*", Some(&setting.operate)).is_problem(404, "no-such-path");
+    setting.ask("BREW", "/metrics", Some(&setting.operate)).is_problem(405, "wrong-method");
+    assert!(setting.ask("GET", "http://test/metrics", Some(&setting.metrics)).body.contains("cpu_percent 12.5"));
+    // A probe takes no more than its method, and knows nothing of keys.
+    let refused = setting.ask("POST", "/healthz", None);
+    refused.is_problem(405, "wrong-method");
+    assert_eq!(refused.header("allow"), "GET,HEAD");
+    // HTTP/1.0, without a host.
+    let mut old = setting.connect();
+    old.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    read_answer(&mut old, false).unwrap().is_problem(401, "no-key");
 }

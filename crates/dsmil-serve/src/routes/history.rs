@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::Uri;
 
 use super::now;
+use crate::Api;
 use crate::app::Shared;
 use crate::model::{History, HistoryQuery, Page, Resolution, SeriesInfo};
 use crate::params::{Params, is_metric_name};
@@ -31,7 +32,7 @@ pub(crate) async fn series(State(shared): State<Arc<Shared>>, uri: Uri) -> Resul
     let metric = metric(&mut params)?;
     let slice = params.slice()?;
     params.done()?;
-    let mut series = shared.ask(|api| api.series()).await?;
+    let mut series = shared.ask(Api::series).await?;
     series.retain(|one| metric.as_ref().is_none_or(|metric| one.metric == *metric));
     Ok(Json(slice.cut(series)))
 }

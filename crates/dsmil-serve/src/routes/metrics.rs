@@ -7,6 +7,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
+use crate::Api;
 use crate::app::Shared;
 use crate::exposition::Format;
 use crate::params::Params;
@@ -20,7 +21,7 @@ use crate::problem::Problem;
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     Params::of(&uri)?.done()?;
     let format = wanted(&headers);
-    let exposition = shared.ask(|api| api.metrics()).await?;
+    let exposition = shared.ask(Api::metrics).await?;
     let (text, left_out) = exposition.write(format);
     if let Some(first) = left_out.first() {
         tracing::warn!(count = left_out.len(), %first, "metrics whose names Prometheus can't read were left out");

@@ -12,6 +12,7 @@ use dsmil_gate::Labels;
 
 use super::alerts::{MAX_COMMENT, check_by, path_text};
 use super::{now, signed};
+use crate::Api;
 use crate::app::{Shared, json_body};
 use crate::auth::Caller;
 use crate::model::{NewSilence, Page, Silence, SilenceRequest};
@@ -34,7 +35,7 @@ pub(crate) async fn silences(State(shared): State<Arc<Shared>>, uri: Uri) -> Res
     let mut params = Params::of(&uri)?;
     let slice = params.slice()?;
     params.done()?;
-    Ok(Json(slice.cut(shared.ask(|api| api.silences()).await?)))
+    Ok(Json(slice.cut(shared.ask(Api::silences).await?)))
 }
 
 /// Begins a silence. Needs the role `operate`.

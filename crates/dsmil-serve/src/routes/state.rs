@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::Api;
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::model::{Device, Page, Probe, Score, Status, Verdicts};
@@ -71,14 +72,14 @@ pub(crate) async fn status(
 #[utoipa::path(get, path = "/api/v1/health", tag = "state", responses((status = 200, description = "The score.", body = Score)))]
 pub(crate) async fn health(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<Score>, Problem> {
     Params::of(&uri)?.done()?;
-    shared.ask(|api| api.health()).await.map(Json)
+    shared.ask(Api::health).await.map(Json)
 }
 
 /// The security score and the checks behind it.
 #[utoipa::path(get, path = "/api/v1/security", tag = "state", responses((status = 200, description = "The score.", body = Score)))]
 pub(crate) async fn security(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<Score>, Problem> {
     Params::of(&uri)?.done()?;
-    shared.ask(|api| api.security()).await.map(Json)
+    shared.ask(Api::security).await.map(Json)
 }
 
 /// The devices, ordered by id.
@@ -93,7 +94,7 @@ pub(crate) async fn devices(State(shared): State<Arc<Shared>>, uri: Uri) -> Resu
     let mut params = Params::of(&uri)?;
     let slice = params.slice()?;
     params.done()?;
-    Ok(Json(slice.cut(shared.ask(|api| api.devices()).await?)))
+    Ok(Json(slice.cut(shared.ask(Api::devices).await?)))
 }
 
 /// What the gates decide now, and on what evidence.
@@ -102,5 +103,5 @@ pub(crate) async fn devices(State(shared): State<Arc<Shared>>, uri: Uri) -> Resu
 )]
 pub(crate) async fn verdicts(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Json<Verdicts>, Problem> {
     Params::of(&uri)?.done()?;
-    shared.ask(|api| api.verdicts()).await.map(Json)
+    shared.ask(Api::verdicts).await.map(Json)
 }

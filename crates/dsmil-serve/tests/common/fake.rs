@@ -30,9 +30,9 @@ pub struct Fake {
     pub at: Option<i64>,
     /// Series that `/metrics` has in addition.
     pub extra: Mutex<Vec<Family>>,
-    acks: Mutex<Vec<(String, Acknowledgement)>>,
-    silences: Mutex<Vec<Silence>>,
-    events: Mutex<Vec<AlertEvent>>,
+    pub acks: Mutex<Vec<(String, Acknowledgement)>>,
+    pub silences: Mutex<Vec<Silence>>,
+    pub events: Mutex<Vec<AlertEvent>>,
 }
 
 fn now() -> i64 {

@@ -1,6 +1,6 @@
 //! What the tests share: a server with a fake monitor, and a client that sends bytes.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::cast_possible_wrap)]
 
 pub mod fake;
 
@@ -97,13 +97,18 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 pub fn request(method: &str, target: &str, key: Option<&str>, headers: &[&str], body: &str) -> Vec<u8> {
     let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
     if let Some(key) = key {
-        text += &format!("Authorization: Bearer {key}\r\n");
+        text += "Authorization: Bearer ";
+        text += key;
+        text += "\r\n";
     }
     for header in headers {
-        text += &format!("{header}\r\n");
+        text += header;
+        text += "\r\n";
     }
     if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
-        text += &format!("Content-Length: {}\r\n", body.len());
+        text += "Content-Length: ";
+        text += &body.len().to_string();
+        text += "\r\n";
     }
     (text + "\r\n" + body).into_bytes()
 }
@@ -123,6 +128,11 @@ impl Answer {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub fn status_in(&self, statuses: &[u16]) {
+        assert!(statuses.contains(&self.status), "{self:?}");
     }
 
     /// That it is a problem with this status and kind, and says so in its header too.
