@@ -138,6 +138,11 @@ fn word(value: f64) -> &'static str {
     }
 }
 
+/// The value that a word of [`word`] stands for.
+pub(crate) fn value_of_word(text: &str) -> Option<f64> {
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().find(|value| word(*value) == text)
+}
+
 /// A value as people read it.
 pub(crate) fn plain(value: f64) -> String {
     if value.is_finite() { format!("{value}") } else { word(value).to_owned() }
