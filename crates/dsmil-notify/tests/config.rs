@@ -45,7 +45,9 @@ fn all_kinds_are_read_back_as_written() {
         password_file = "/etc/dsmil/am.password"
     "#;
     let receivers: BTreeMap<String, Receiver> = toml::from_str(text).unwrap();
-    receivers.values().for_each(|receiver| receiver.check().unwrap());
+    for receiver in receivers.values() {
+        receiver.check().unwrap();
+    }
     let again: BTreeMap<String, Receiver> = toml::from_str(&toml::to_string(&receivers).unwrap()).unwrap();
     assert_eq!(receivers, again);
     let kinds = Receiver::kinds(&receivers);

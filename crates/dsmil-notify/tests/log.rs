@@ -13,7 +13,7 @@ use dsmil_notify::{Receiver, deliver};
 use serde_json::Value;
 
 fn log(path: &Path) -> Receiver {
-    receiver(&format!("kind = \"log\"\npath = {path:?}"))
+    receiver(&format!("kind = \"log\"\npath = \"{}\"", path.display()))
 }
 
 #[test]
