@@ -69,7 +69,7 @@ fn a_connection_at_rest_is_closed_in_the_end() {
 fn who_does_not_read_the_answer_loses_the_connection() {
     let limits = Limits { response_timeout: "300ms".parse().unwrap(), connections: 1, ..Limits::default() };
     let fake = Fake::default();
-    let many = (0..400_000).map(|number| ([("number", format!("{number:060}"))].into_iter().collect::<Labels>(), 1.0)).collect();
+    let many = (0..180_000).map(|number| ([("number", format!("{number:060}"))].into_iter().collect::<Labels>(), 1.0)).collect();
     fake.extra.lock().unwrap().push(family("many", Kind::Gauge, None, many, 1));
     let setting = start_with(fake, limits, |_, _| {});
     let mut lazy = setting.connect();
