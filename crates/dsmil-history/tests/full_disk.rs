@@ -3,7 +3,7 @@
 //! The child runs in a mount namespace of its own, with a small tmpfs at `DIR`. That needs root or user namespaces; a machine that has
 //! neither fails these tests, for what they show would not be known there. The file-size limit needs nothing.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
 mod common;
 mod killer;
@@ -56,8 +56,10 @@ fn fill(dir: &Path) -> PathBuf {
 }
 
 fn commit_some(store: &mut Store, number: i64) -> Result<(), dsmil_history::Error> {
-    let samples: Vec<_> =
-        (0..200).map(|n| sample("a", "", START + number * MINUTE + n, n as f64)).chain([sample("b", "", START + number, 1.0)]).collect();
+    let samples: Vec<_> = (0..200)
+        .map(|n| sample("a", "", START + number * MINUTE + n, n as f64))
+        .chain([sample("b", "", START + number, 1.0)])
+        .collect();
     store.commit(&Batch { samples: &samples, states: &[("number", &number.to_string())], ..Batch::default() }).map(drop)
 }
 
@@ -101,7 +103,8 @@ fn store_child() {
         let body = format!("{{\"alert\":{n}}}");
         let events = [NewEvent { at: n, kind: "alert", body: &body }];
         let text = n.to_string();
-        let committed = held.store.commit_essential(&Batch { events: &events, states: &[("alerts", &text)], samples: &[] }).unwrap();
+        let committed =
+            held.store.commit_essential(&Batch { events: &events, states: &[("alerts", &text)], samples: &[] }).unwrap();
         assert_eq!(committed.events, [n + 1]);
         assert_eq!(commit_some(&mut held.store, accepted).unwrap_err().kind(), "full");
         assert_eq!(held.store.maintain(START + 9 * HOUR).unwrap_err().kind(), "full");

@@ -1,6 +1,6 @@
 //! The health log: its lines, its files, and what a crash or an accident leaves of them.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
 mod common;
 
@@ -118,7 +118,8 @@ fn lines_that_are_no_records_are_named_and_the_others_come() {
         add(&path, part);
     }
     let read: Vec<_> = HealthLog::read(parent.path()).unwrap().collect();
-    let told: Vec<String> = read.iter().map(|record| record.as_ref().map_or_else(ToString::to_string, |record| record.at.to_string())).collect();
+    let told: Vec<String> =
+        read.iter().map(|record| record.as_ref().map_or_else(ToString::to_string, |record| record.at.to_string())).collect();
     assert_eq!(told.len(), 7, "{told:?}");
     assert!([0, 4, 6].into_iter().all(|index| told[index] == START.to_string()), "{told:?}");
     assert!(told[2].contains("health_log.jsonl, line 3") && told[5].contains("line 6: it is longer than"), "{told:?}");
@@ -154,7 +155,9 @@ fn it_is_rotated_by_day_and_size_compressed_and_removed_in_time() {
     let packed = names(parent.path());
     assert!(packed.len() > 2 && packed[..packed.len() - 1].iter().all(|name| name.ends_with(".jsonl.gz")), "{packed:?}");
     let mut unpacked = Vec::new();
-    GzDecoder::new(File::open(parent.path().join("health_log-2026-11-21-000001.jsonl.gz")).unwrap()).read_to_end(&mut unpacked).unwrap();
+    GzDecoder::new(File::open(parent.path().join("health_log-2026-11-21-000001.jsonl.gz")).unwrap())
+        .read_to_end(&mut unpacked)
+        .unwrap();
     assert_eq!(unpacked, first);
     assert_eq!(times(parent.path()), expected);
     // It is kept for two days from the end of its day, to the millisecond.

@@ -5,7 +5,7 @@
 //! is carried on. In the end all is as in a run without the kill. With `DSMIL_KILL_ALL=1` every change is swept, before it and in
 //! the middle of it; else 220 of them, spread over all.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
 mod common;
 mod killer;
@@ -77,7 +77,8 @@ fn script(path: &Path, say: &dyn Fn(String)) {
         }
         let samples = samples(step);
         let (number, body) = (step.to_string(), format!("{{\"step\":{step}}}"));
-        let events = [NewEvent { at: time(step), kind: "step", body: &body }, NewEvent { at: time(step), kind: "other", body: "1" }];
+        let events =
+            [NewEvent { at: time(step), kind: "step", body: &body }, NewEvent { at: time(step), kind: "other", body: "1" }];
         let batch = Batch { samples: &samples, events: &events, states: &[("step", &number), ("double", &number.repeat(300))] };
         let committed = store.commit(&batch).unwrap();
         say(format!("committed {step} {:?}", committed.events));
@@ -193,7 +194,7 @@ fn sweep(killer: &Killer, points: &[At], expected: &(Vec<String>, Vec<i64>)) {
 fn nothing_left_over(path: &Path) {
     for entry in fs::read_dir(path).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(!name.ends_with(".new"), "{name}");
+        assert_ne!(Path::new(&name).extension().unwrap(), "new", "{name}");
         if name.starts_with("health_log.torn-") {
             let notes: Vec<String> = HealthLog::read(path).unwrap().filter_map(|record| record.unwrap().note).collect();
             assert!(notes.iter().any(|note| note.contains(&name)), "{name}: {notes:?}");

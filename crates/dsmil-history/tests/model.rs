@@ -1,20 +1,18 @@
 //! Whatever comes in whatever order: queries, roll-ups and refills equal those of a model in a few plain lines.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
 mod common;
 
 use std::collections::BTreeMap;
 
-use common::{HOUR, MINUTE, START, ask, bits, open, options, quick_dir, sample, settle};
+use common::{Bits, HOUR, MINUTE, START, ask, bits, open, options, quick_dir, sample, settle};
 use dsmil_gate::{Measurement, Period};
 use dsmil_history::{Batch, Resolution, Retention, Store};
 use proptest::prelude::*;
 
 /// By series: what was accepted, by time.
 type Model = BTreeMap<(String, dsmil_gate::Labels), BTreeMap<i64, f64>>;
-/// As `common::bits` gives it.
-type Bits = Vec<(String, Vec<(i64, Vec<u64>)>)>;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -27,7 +25,8 @@ enum Step {
 }
 
 fn value() -> impl Strategy<Value = f64> {
-    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::from_bits(0x7ff0_0000_0000_0002), f64::MIN_POSITIVE, 5e-324];
+    let odd =
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::from_bits(0x7ff0_0000_0000_0002), f64::MIN_POSITIVE, 5e-324];
     prop_oneof![4 => (-50i32..50).prop_map(f64::from), 2 => any::<f64>(), 1 => proptest::sample::select(odd.to_vec())]
 }
 
@@ -104,8 +103,12 @@ fn compare(store: &Store, model: &Model, raw: &Model, from: i64, to: i64) {
             .collect();
         assert_eq!(found, expected);
     }
-    let spans: Vec<(String, i64, i64)> =
-        store.series(None).unwrap().into_iter().map(|info| (format!("{}{}", info.metric, info.labels), info.first, info.last)).collect();
+    let spans: Vec<(String, i64, i64)> = store
+        .series(None)
+        .unwrap()
+        .into_iter()
+        .map(|info| (format!("{}{}", info.metric, info.labels), info.first, info.last))
+        .collect();
     let expected: Vec<(String, i64, i64)> = model
         .iter()
         .filter_map(|((metric, labels), samples)| {
@@ -146,7 +149,8 @@ fn run(steps: Vec<Step>, raw_hours: i64, from: i64, to: i64) {
             }
         }
     }
-    let raw = model.iter().map(|(name, samples)| (name.clone(), samples.range(floor..).map(|(at, v)| (*at, *v)).collect())).collect();
+    let raw =
+        model.iter().map(|(name, samples)| (name.clone(), samples.range(floor..).map(|(at, v)| (*at, *v)).collect())).collect();
     compare(&held.store, &model, &raw, from, to);
     compare(&held.store, &model, &raw, START - HOUR, START + 30 * HOUR);
     held.store.check().unwrap();

@@ -1,6 +1,6 @@
 //! Several processes: one writes, a second is told who, any may read.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
 mod common;
 mod killer;
@@ -42,7 +42,7 @@ fn dir() -> PathBuf {
 fn holder() {
     let _dir = StateDir::hold(dir()).unwrap();
     println!("\nready");
-    std::thread::sleep(std::time::Duration::from_secs(60));
+    std::thread::sleep(std::time::Duration::from_mins(1));
 }
 
 #[test]

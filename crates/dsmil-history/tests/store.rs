@@ -1,6 +1,6 @@
 //! What the store accepts, keeps, refuses and says.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
 mod common;
 
@@ -58,7 +58,9 @@ fn labels_choose_and_an_empty_label_is_none() {
     let empty: Labels = [("device", "")].into_iter().collect();
     put(&mut held.store, &[sample("a", "1", START, 1.0), sample("a", "2", START, 2.0)]);
     put(&mut held.store, &[Measurement::new("a", START, 3.0).with_labels(empty.clone()), sample("a", "", START + 1, 4.0)]);
-    let choose = |labels: Labels| held.store.query(&Query { labels, resolution: Resolution::Raw, ..Query::new("a", 0, i64::MAX) }).unwrap();
+    let choose = |labels: Labels| {
+        held.store.query(&Query { labels, resolution: Resolution::Raw, ..Query::new("a", 0, i64::MAX) }).unwrap()
+    };
     assert_eq!(choose([("device", "2")].into_iter().collect())[0].points[0].value, 2.0);
     assert_eq!(choose(empty)[0].points.len(), 2, "one series, not two");
     assert_eq!(choose(Labels::default()).len(), 3);
@@ -73,7 +75,12 @@ fn what_comes_later_than_raw_samples_are_kept_is_refused_and_the_rest_is_not() {
     let mut held = open(&parent.path().join("s"), &options());
     put(&mut held.store, &[sample("a", "", START, 1.0)]);
     settle(&mut held.store, START + 10 * DAY);
-    let late = [sample("a", "", START, 2.0), sample("a", "", START + 9 * DAY, 3.0), sample("a", "", i64::MAX, 4.0), sample("a", "", i64::MIN, 5.0)];
+    let late = [
+        sample("a", "", START, 2.0),
+        sample("a", "", START + 9 * DAY, 3.0),
+        sample("a", "", i64::MAX, 4.0),
+        sample("a", "", i64::MIN, 5.0),
+    ];
     let committed = held.store.commit(&Batch { samples: &late, ..Batch::default() }).unwrap();
     assert_eq!(committed.refused, 3);
     assert_eq!(values(&held.store, "a"), [3f64.to_bits()]);
@@ -92,7 +99,8 @@ fn each_resolution_ends_at_its_time_and_a_silent_series_is_forgotten() {
     let retention = Retention { raw: day(1), minute: day(3), hour: day(6) };
     let mut held = open(&parent.path().join("s"), &StoreOptions { retention, ..options() });
     put(&mut held.store, &[sample("old", "", START, 1.0), sample("new", "", START + 6 * DAY, 1.0)]);
-    let there = |store: &Store| [Resolution::Raw, Resolution::Minute, Resolution::Hour].map(|r| ask(store, "old", 0, i64::MAX, r).len());
+    let there =
+        |store: &Store| [Resolution::Raw, Resolution::Minute, Resolution::Hour].map(|r| ask(store, "old", 0, i64::MAX, r).len());
     for (days, expected) in [(0, [1, 1, 1]), (1, [1, 1, 1]), (2, [0, 1, 1]), (4, [0, 0, 1]), (7, [0, 0, 0])] {
         settle(&mut held.store, START + days * DAY + 10 * MINUTE);
         assert_eq!(there(&held.store), expected, "after {days} days");
@@ -124,7 +132,8 @@ fn a_resolution_that_fits_is_chosen() {
 fn a_query_that_asks_for_too_much_is_an_error() {
     let parent = quick_dir();
     let mut held = open(&parent.path().join("s"), &options());
-    let samples: Vec<Measurement> = (0..100).map(|n| sample("a", if n % 2 == 0 { "1" } else { "2" }, START + n * MINUTE, 1.0)).collect();
+    let samples: Vec<Measurement> =
+        (0..100).map(|n| sample("a", if n % 2 == 0 { "1" } else { "2" }, START + n * MINUTE, 1.0)).collect();
     put(&mut held.store, &samples);
     for at in [START, START + 3 * HOUR] {
         settle(&mut held.store, at);
@@ -271,9 +280,16 @@ fn damage_is_named_and_nothing_is_removed() {
     other.execute("UPDATE raw SET samples = zeroblob(200)", []).unwrap();
     drop(other);
     let held = open(&path, &options());
-    for error in [held.store.check().unwrap_err(), held.store.recent(START).unwrap_err(), held.store.query(&Query::new("a", START, START)).unwrap_err()] {
+    for error in [
+        held.store.check().unwrap_err(),
+        held.store.recent(START).unwrap_err(),
+        held.store.query(&Query::new("a", START, START)).unwrap_err(),
+    ] {
         assert_eq!(error.kind(), "damaged");
-        assert!(error.to_string().contains("history.sqlite") && error.to_string().contains("Remedy: stop the monitor"), "{error}");
+        assert!(
+            error.to_string().contains("history.sqlite") && error.to_string().contains("Remedy: stop the monitor"),
+            "{error}"
+        );
     }
     drop(held);
     // Rubbish in a page, then rubbish all over.
@@ -310,6 +326,9 @@ fn files_that_others_may_write_are_refused() {
 #[test]
 fn options_are_read_as_people_write_them() {
     let options: StoreOptions = serde_json::from_str(r#"{"retention":{"raw":"2d"},"max_bytes":5}"#).unwrap();
-    assert_eq!((options.retention.raw.as_millis(), options.retention.hour.as_millis(), options.max_bytes), (2 * DAY, 90 * DAY, 5));
+    assert_eq!(
+        (options.retention.raw.as_millis(), options.retention.hour.as_millis(), options.max_bytes),
+        (2 * DAY, 90 * DAY, 5)
+    );
     assert!(serde_json::from_str::<StoreOptions>(r#"{"max_byte":5}"#).unwrap_err().to_string().contains("max_byte"));
 }

@@ -63,7 +63,9 @@ impl HealthRecord {
     /// The JSON Schema of a line.
     #[cfg(feature = "schema")]
     pub fn schema() -> serde_json::Value {
-        schemars::schema_for!(Self).to_value()
+        // As it is written: what is null is there, too.
+        let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+        settings.into_generator().into_root_schema_for::<Self>().to_value()
     }
 }
 

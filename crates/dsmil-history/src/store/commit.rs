@@ -12,6 +12,7 @@ use crate::options::StoreOptions;
 use crate::state_dir::{StateDir, check_file};
 
 use super::ballast::Ballast;
+use super::block::Packer;
 use super::reader::Reader;
 use super::{FILE, Number, schema, sql};
 
@@ -32,6 +33,7 @@ pub struct Store {
     pub(super) raw_floor: i64,
     /// How many rows the head has, at most.
     pub(super) head: u64,
+    pub(super) packer: Packer,
 }
 
 /// What is to be kept, all or nothing.
@@ -93,7 +95,16 @@ impl Store {
         let counted = reader.conn.query_row("SELECT count(*) FROM sample", [], |row| row.get::<_, i64>(0));
         let head = counted.map_err(reader.sql("read"))?.unsigned_abs();
         let full = !ballast.present();
-        Ok(Self { reader, options: options.clone(), ballast, full, series: HashMap::new(), raw_floor, head })
+        Ok(Self {
+            reader,
+            options: options.clone(),
+            ballast,
+            full,
+            series: HashMap::new(),
+            raw_floor,
+            head,
+            packer: Packer::new(),
+        })
     }
 
     /// Opens the store in a state directory for reading, also while another process writes: [`Reader::open`].

@@ -1,23 +1,14 @@
 //! Rolling up, removing what is past its retention, and keeping within the size.
 
-use std::collections::BTreeMap;
-
-use dsmil_gate::Sample;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 
 use crate::error::Error;
 
 use super::commit::{Store, remove_silent_series};
-use super::rollup::{HOUR, hour_of, merge, minutes, whole};
-use super::{Number, block, sql};
+use super::rollup::{HOUR, hour_of};
+use super::sql;
 
-/// At most so many samples are packed in one call.
-const SLICE: i64 = 20_000;
-/// An hour is packed when it has been over for this long, in milliseconds: samples of a slow source are still coming.
-const GRACE: i64 = 60_000;
-/// With more samples than this in the head, the oldest are packed before their hour is over.
-const LARGEST_HEAD: u64 = 100_000;
 /// At most so many hours of a resolution are removed in one call.
 const HOURS: usize = 24;
 /// Free pages that are kept for what comes next; the others are given back to the system, at most so many in one call.
@@ -80,29 +71,6 @@ impl Store {
         self.shrink(now, &mut done)?;
         self.give_back(&mut done)?;
         Ok(done)
-    }
-
-    /// Takes the oldest samples of the head, at most a slice, into their blocks.
-    fn pack(&mut self, now: i64, done: &mut Maintenance) -> Result<(), Error> {
-        let Some(oldest) = self.oldest_in_head()? else {
-            self.head = 0;
-            return Ok(());
-        };
-        let hour = hour_of(oldest);
-        let over = |hour: i64| (hour + 1) * HOUR + GRACE <= now;
-        if !over(hour) && self.head <= LARGEST_HEAD {
-            return Ok(());
-        }
-        let packed = pack_slice(self, hour)?;
-        self.head = self.head.saturating_sub(packed);
-        done.packed = packed;
-        done.more = self.oldest_in_head()?.is_some_and(|oldest| over(hour_of(oldest))) || self.head > LARGEST_HEAD;
-        Ok(())
-    }
-
-    fn oldest_in_head(&self) -> Result<Option<i64>, Error> {
-        let found = self.conn.prepare_cached("SELECT min(at) FROM sample").and_then(|mut s| s.query_row([], |row| row.get(0)));
-        found.map_err(self.sql("read"))
     }
 
     /// Removes what is past its retention, the oldest first.
@@ -188,77 +156,6 @@ impl Store {
         done.file_bytes = (pragma(conn, "page_count").map_err(broken())? * page).unsigned_abs();
         Ok(())
     }
-}
-
-/// Packs the first slice of an hour's samples in the head, and says how many there were.
-fn pack_slice(store: &mut Store, hour: i64) -> Result<u64, Error> {
-    let (begin, end) = (hour * HOUR, (hour + 1) * HOUR - 1);
-    let slice = store.slice_of_head(begin, end)?;
-    let mut series: BTreeMap<i64, Vec<Sample>> = BTreeMap::new();
-    let Some((last_at, last_series)) = slice.last().map(|(series, sample)| (sample.at, *series)) else { return Ok(0) };
-    for (id, sample) in &slice {
-        series.entry(*id).or_default().push(*sample);
-    }
-    let mut merged = Vec::with_capacity(series.len());
-    for (id, later) in series {
-        merged.push((id, merge(store.raw_block(hour, id)?.unwrap_or_default(), &later)));
-    }
-    let (conn, path) = store.connection();
-    let broken = || sql("roll up samples in", path);
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken())?;
-    for (id, samples) in &merged {
-        put_hour(&tx, hour, *id, samples).map_err(broken())?;
-    }
-    let removed = tx
-        .execute("DELETE FROM sample WHERE at >= ? AND (at, series) <= (?, ?)", params![begin, last_at, last_series])
-        .map_err(broken())?;
-    debug_assert_eq!(removed, slice.len());
-    tx.commit().map_err(broken())?;
-    Ok(slice.len() as u64)
-}
-
-impl Store {
-    fn slice_of_head(&self, begin: i64, end: i64) -> Result<Vec<(i64, Sample)>, Error> {
-        let read = || {
-            let mut statement = self
-                .conn
-                .prepare_cached("SELECT series, at, value FROM sample WHERE at BETWEEN ? AND ? ORDER BY at, series LIMIT ?")?;
-            let sample = |row: &rusqlite::Row<'_>| {
-                let Number(value) = row.get(2)?;
-                Ok((row.get(0)?, Sample { at: row.get(1)?, value }))
-            };
-            statement.query_map([begin, end, SLICE], sample)?.collect::<Result<Vec<_>, _>>()
-        };
-        read().map_err(self.sql("read samples from"))
-    }
-}
-
-/// Writes the block of a series' hour, and what it comes to.
-fn put_hour(tx: &Transaction<'_>, hour: i64, series: i64, samples: &[Sample]) -> rusqlite::Result<()> {
-    let begin = hour * HOUR;
-    tx.prepare_cached("INSERT OR REPLACE INTO raw (hour, series, samples) VALUES (?, ?, ?)")?.execute(params![
-        hour,
-        series,
-        block::pack_samples(begin, samples)
-    ])?;
-    if let Some(all) = whole(samples) {
-        tx.prepare_cached("INSERT OR REPLACE INTO minute (hour, series, minutes) VALUES (?, ?, ?)")?.execute(params![
-            hour,
-            series,
-            block::pack_minutes(begin, &minutes(samples))
-        ])?;
-        let row =
-            params![hour, series, all.count.cast_signed(), Number(all.sum), Number(all.min), Number(all.max), Number(all.last)];
-        tx.prepare_cached("INSERT OR REPLACE INTO hour (hour, series, count, sum, min, max, last) VALUES (?, ?, ?, ?, ?, ?, ?)")?
-            .execute(row)?;
-    }
-    if let (Some(first), Some(last)) = (samples.first(), samples.last()) {
-        tx.prepare_cached(
-            "UPDATE series SET first = min(coalesce(first, ?1), ?1), last = max(coalesce(last, ?2), ?2) WHERE id = ?3",
-        )?
-        .execute([first.at, last.at, series])?;
-    }
-    Ok(())
 }
 
 fn oldest_hour(conn: &Connection, table: &str) -> rusqlite::Result<Option<i64>> {

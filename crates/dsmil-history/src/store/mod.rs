@@ -4,6 +4,7 @@ mod ballast;
 mod block;
 mod commit;
 mod maintain;
+mod pack;
 mod query;
 mod reader;
 mod rollup;

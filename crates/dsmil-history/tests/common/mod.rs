@@ -54,11 +54,17 @@ pub fn ask(store: &dsmil_history::Reader, metric: &str, from: i64, to: i64, reso
     store.query(&Query { resolution, ..Query::new(metric, from, to) }).unwrap()
 }
 
+/// By series: the times and the bits of the values.
+pub type Bits = Vec<(String, Vec<(i64, Vec<u64>)>)>;
+
 /// Everything that the points say, so that NaN equals itself.
-pub fn bits(found: &[SeriesPoints]) -> Vec<(String, Vec<(i64, Vec<u64>)>)> {
+pub fn bits(found: &[SeriesPoints]) -> Bits {
     let point = |point: &dsmil_history::Point| {
         let values = point.rollup.map_or(vec![point.value], |r| vec![r.count as f64, r.sum, r.min, r.max, r.last, point.value]);
         (point.at, values.into_iter().map(f64::to_bits).collect())
     };
-    found.iter().map(|series| (format!("{}{}", series.metric, series.labels), series.points.iter().map(point).collect())).collect()
+    found
+        .iter()
+        .map(|series| (format!("{}{}", series.metric, series.labels), series.points.iter().map(point).collect()))
+        .collect()
 }

@@ -35,7 +35,8 @@ impl Killer {
         let dir = tempfile::tempdir().unwrap();
         let library = dir.path().join("killer.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/killer/killer.c");
-        let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source).status();
+        let status =
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source).status();
         assert!(status.unwrap().success(), "cc could not compile {source}");
         Self { library, _dir: dir }
     }
