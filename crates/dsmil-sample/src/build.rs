@@ -107,9 +107,13 @@ impl List<'_> {
         self.add("temperature", *temperature, "", TemperatureSampler::new("/sys"))?;
         self.add("monitor", *monitor, "", OwnSampler::new())?;
         check_paths("disks.paths", &disks.paths)?;
-        let DisksConfig { enabled, interval, timeout, paths } = disks;
+        let DisksConfig { enabled, interval, timeout, paths, uses } = disks;
+        if let Some(path) = uses.keys().find(|path| !paths.contains(path)) {
+            let what = format!("{:?} is not among disks.paths", path.display());
+            return Err(config("disks.uses", what, "add it there"));
+        }
         let pace = Pace { enabled: *enabled && !paths.is_empty(), interval: *interval, timeout: *timeout };
-        self.add("disks", pace, &format!("{paths:?}"), DiskSampler::new(paths.iter().cloned()))
+        self.add("disks", pace, &format!("{paths:?} {uses:?}"), DiskSampler::new(paths.iter().cloned()).uses(uses))
     }
 
     fn add_devices(&mut self, open: Option<OpenDevice>) -> Result<(), SampleError> {

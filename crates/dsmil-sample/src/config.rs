@@ -97,11 +97,14 @@ pub struct DisksConfig {
     pub timeout: Option<Period>,
     /// The file systems, by any path on them: `["/"]`. Absolute.
     pub paths: Vec<PathBuf>,
+    /// What a path is for, as the label `use`: `{ "/var/log" = "log", "/backup" = "backup" }`. The health score wants more
+    /// space where it is `log` or `backup`.
+    pub uses: BTreeMap<PathBuf, String>,
 }
 
 impl Default for DisksConfig {
     fn default() -> Self {
-        Self { enabled: true, interval: None, timeout: None, paths: vec![PathBuf::from("/")] }
+        Self { enabled: true, interval: None, timeout: None, paths: vec![PathBuf::from("/")], uses: BTreeMap::new() }
     }
 }
 

@@ -29,7 +29,7 @@ cpu = { interval = "1s" }
 memory = { enabled = false }
 load = { interval = "1m", timeout = "1m" }
 temperature = { interval = "1h" }
-disks = { paths = ["/", "/tmp"], interval = "5m" }
+disks = { paths = ["/", "/tmp"], uses = { "/tmp" = "log" }, interval = "5m" }
 devices = { ids = ["0x8003", "32784"], answer_within = "50ms" }
 processes = { watch = [{ name = "job", pid_file = "/run/job.pid" }, { name = "web", exe = "/usr/sbin/web", command = "web" }] }
 
@@ -95,7 +95,7 @@ fn what_is_the_same_has_the_same_identity_and_what_is_not_has_another() {
         built.into_iter().map(|sampler| (sampler.name, sampler.identity)).collect::<std::collections::BTreeMap<_, _>>()
     };
     let (one, other) =
-        (identities(EVERYTHING), identities(&EVERYTHING.replace("\"/tmp\"", "\"/var\"").replace("--json", "--js")));
+        (identities(EVERYTHING), identities(&EVERYTHING.replace("\"log\"", "\"backup\"").replace("--json", "--js")));
     assert_eq!(one, identities(EVERYTHING));
     let differ: Vec<_> =
         one.iter().filter(|(name, identity)| other[*name] != **identity).map(|(name, _)| name.as_str()).collect();
@@ -111,6 +111,7 @@ fn what_makes_no_sense_is_refused_with_its_key() {
         ("cpu = { timeout = \"31s\" }", "cpu.timeout: 31s is not between 100ms and the interval, 30s; write 5s"),
         ("timeout = \"50ms\"", "timeout: 50ms is not between 100ms and the interval, 30s"),
         ("disks = { paths = [\"data\"] }", "disks.paths: \"data\" is not an absolute path; write it from / on"),
+        ("disks = { uses = { \"/backup\" = \"backup\" } }", "disks.uses: \"/backup\" is not among disks.paths; add it there"),
         ("devices = { ids = [\"0x8009\"] }", "devices.ids: 0x8009 is quarantined for ever (data destruction) and is never asked"),
         ("devices = { ids = [\"0x9000\"] }", "devices.ids: the driver has no 0x9000; write ids from 0x8000 to 0x806B"),
         ("devices = { ids = [\"first\"] }", "devices.ids: \"first\" is no device id"),

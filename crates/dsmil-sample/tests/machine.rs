@@ -120,6 +120,9 @@ fn disks_are_what_df_says_and_one_that_is_missing_is_named() {
     let used = 100.0 * df[2] / (df[1] + df[2]);
     assert!((of("disk_used_percent") - used).abs() < 2.0, "{} and {used}", of("disk_used_percent"));
     assert_eq!(seen.len(), 3, "nothing is said of the one that is missing");
+    let uses = [(path.clone(), "log".to_owned())].into();
+    let seen = well(&mut DiskSampler::new([path.clone()]).uses(&uses));
+    assert_eq!(seen[0].labels, labels(&[("path", path.to_str().unwrap()), ("use", "log")]));
     assert_eq!(value(&well(&mut DiskSampler::new([PathBuf::from("/proc")])), "disk_used_percent", &[("path", "/proc")]), 0.0);
 }
 

@@ -1,6 +1,7 @@
 //! Space on disks, by path.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dsmil_gate::Labels;
@@ -45,7 +46,7 @@ impl DiskSpace {
     }
 }
 
-/// `disk_free_bytes{path}`, `disk_total_bytes{path}` and `disk_used_percent{path}`.
+/// `disk_free_bytes{path}`, `disk_total_bytes{path}` and `disk_used_percent{path}`, with a label `use` where one is given.
 #[derive(Debug)]
 pub struct DiskSampler {
     paths: Vec<(PathBuf, Labels)>,
@@ -59,6 +60,17 @@ impl DiskSampler {
             (path, labels)
         };
         Self { paths: paths.into_iter().map(labelled).collect() }
+    }
+
+    /// With the label `use` for what each of these paths is for: the health score asks for more space where it is `backup` or `log`.
+    #[must_use]
+    pub fn uses(mut self, uses: &BTreeMap<PathBuf, String>) -> Self {
+        for (path, labels) in &mut self.paths {
+            if let Some(what) = uses.get(path) {
+                *labels = labels.iter().chain([("use", what.as_str())]).collect();
+            }
+        }
+        self
     }
 }
 

@@ -169,9 +169,8 @@ impl Loop {
         while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
             sleep(Duration::from_millis(1));
         }
-        let now = self.now();
-        for (id, outcome) in self.outbox.take() {
-            self.unsent.extend(self.plan.ended(id, outcome, now));
+        for (id, outcome, ended) in self.outbox.take() {
+            self.unsent.extend(self.plan.ended(id, outcome, ended));
         }
         if self.send() && !self.unsent.is_empty() {
             tracing::warn!(reports = self.unsent.len(), "the sampling ends, and its consumer has left no room for these");
@@ -180,10 +179,10 @@ impl Loop {
 
     /// Does what is due. Whether there still is a consumer.
     fn step(&mut self) -> bool {
-        let now = self.now();
-        for (id, outcome) in self.outbox.take() {
-            self.unsent.extend(self.plan.ended(id, outcome, now));
+        for (id, outcome, ended) in self.outbox.take() {
+            self.unsent.extend(self.plan.ended(id, outcome, ended));
         }
+        let now = self.outbox.now();
         let wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(samplers) = wanted {
             let actions = self.replace(samplers, now);
@@ -198,11 +197,7 @@ impl Loop {
 
     /// Until when there is nothing to do.
     fn wake_at(&self) -> Option<Duration> {
-        if self.unsent.is_empty() { self.plan.wake_at() } else { Some(self.now().steady + FULL) }
-    }
-
-    fn now(&self) -> Now {
-        Now { steady: self.outbox.clock.steady(), unix_ms: self.outbox.clock.unix_ms() }
+        if self.unsent.is_empty() { self.plan.wake_at() } else { Some(self.outbox.now().steady + FULL) }
     }
 
     fn act(&mut self, actions: Vec<Action>) {
@@ -213,7 +208,7 @@ impl Loop {
                 Action::Begin(id) => {
                     let Some(worker) = self.workers.get_mut(&id) else { continue };
                     if let Err(error) = worker.begin(&self.outbox) {
-                        let now = self.now();
+                        let now = self.outbox.now();
                         self.unsent.extend(self.plan.ended(id, (Vec::new(), vec![error]), now));
                     }
                 }

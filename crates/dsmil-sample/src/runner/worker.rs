@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::plan::{Id, Outcome};
+use super::plan::{Id, Now, Outcome};
 use crate::alarm::Waker;
 use crate::{Batch, Clock, SampleError, Sampler};
 
@@ -19,20 +19,26 @@ pub(super) const MAX_THREADS: usize = 128;
 #[derive(Clone)]
 pub(super) struct Outbox {
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) ended: Arc<Mutex<Vec<(Id, Outcome)>>>,
+    pub(super) ended: Arc<Mutex<Vec<(Id, Outcome, Now)>>>,
     pub(super) waker: Waker,
     /// Threads that live.
     pub(super) threads: Arc<AtomicUsize>,
 }
 
 impl Outbox {
+    /// Now, on both clocks.
+    pub(super) fn now(&self) -> Now {
+        Now { steady: self.clock.steady(), unix_ms: self.clock.unix_ms() }
+    }
+
     fn put(&self, id: Id, outcome: Outcome) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push((id, outcome));
+        let now = self.now();
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push((id, outcome, now));
         self.waker.wake();
     }
 
     /// What has ended since the last look.
-    pub(super) fn take(&self) -> Vec<(Id, Outcome)> {
+    pub(super) fn take(&self) -> Vec<(Id, Outcome, Now)> {
         std::mem::take(&mut self.ended.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
