@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use dsmil_device::OpenOptions;
-use dsmil_gate::Period;
+use dsmil_gate::{Period, is_label_name, is_metric_name};
 use dsmil_protocol::DeviceId;
 
 use crate::config::{
     DevicesConfig, DisksConfig, Pace, ProcessConfig, ProcessesConfig, PrometheusConfig, QueryConfig, SampleConfig,
 };
-use crate::json::is_name;
 use crate::source::{Access, Marks};
 use crate::{
     CommandSampler, CpuSampler, DeviceSampler, DiskSampler, FileSampler, LoadSampler, MemorySampler, OpenDevice, OwnSampler,
@@ -249,10 +248,10 @@ fn check_names<'a>(
     metrics: impl IntoIterator<Item = &'a String>,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), SampleError> {
-    if let Some(name) = metrics.into_iter().find(|name| !is_name(name, ':')) {
+    if let Some(name) = metrics.into_iter().find(|name| !is_metric_name(name)) {
         return Err(config(key, format!("{name:?} is no metric's name"), "write letters, digits and _, not a digit first"));
     }
-    if let Some(name) = labels.keys().find(|name| !is_name(name, '_')) {
+    if let Some(name) = labels.keys().find(|name| !is_label_name(name)) {
         return Err(config(key, format!("{name:?} is no label's name"), "write letters, digits and _, not a digit first"));
     }
     Ok(())

@@ -60,6 +60,14 @@ pub enum SampleError {
         /// What is wrong.
         what: String,
     },
+    /// A source says that it could not read a metric: its value is `null`.
+    #[error("{origin}: it says that {metric} could not be read")]
+    NoValue {
+        /// The file or the command.
+        origin: String,
+        /// The metric.
+        metric: String,
+    },
     /// More than may be read or kept.
     #[error("{origin}: more than {limit} {unit}; the rest was left out")]
     TooMuch {
@@ -135,6 +143,7 @@ impl SampleError {
             Self::TooManyHang { .. } => "too-many-hang",
             Self::Read { .. } => "read",
             Self::Parse { .. } => "parse",
+            Self::NoValue { .. } => "no-value",
             Self::TooMuch { .. } => "too-much",
             Self::Command { .. } => "command",
             Self::Secret { .. } => "secret",
@@ -144,6 +153,14 @@ impl SampleError {
             Self::Callback(_) => "callback",
             Self::Panicked(_) => "panicked",
             Self::System { .. } => "system",
+        }
+    }
+
+    /// The metric that can't be read because of it, where it is of one alone.
+    pub fn metric(&self) -> Option<&str> {
+        match self {
+            Self::NoValue { metric, .. } | Self::Query { metric, .. } => Some(metric),
+            _ => None,
         }
     }
 

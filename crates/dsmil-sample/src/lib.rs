@@ -15,7 +15,6 @@ mod clock;
 mod config;
 mod devices;
 mod error;
-mod json;
 mod machine;
 mod quarantine;
 mod runner;

@@ -76,7 +76,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_name() {
         (b"[1, 2]", "object"),
         (b"{\"cpu_percent\": \"forty\"}", "cpu_percent"),
         (b"{\"cpu_percent\": true}", "cpu_percent"),
-        (b"{\"cpu_percent\": null}", "cpu_percent"),
+        (b"{\"cpu_percent\": null}", "it says that cpu_percent could not be read"),
         (b"{\"cpu_percent\": [[1]]}", "cpu_percent"),
         (b"{\"cpu_percent\": {\"valu\": 1}}", "valu"),
         (b"{\"cpu_percent\": {\"labels\": {}}}", "value"),

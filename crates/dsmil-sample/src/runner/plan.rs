@@ -186,7 +186,7 @@ impl Entry {
     fn report(&mut self, tick: Tick, begun: Now, now: Now, (mut measurements, errors): Outcome) -> SamplerReport {
         let up = errors.is_empty();
         self.meter.failures += u64::from(!up);
-        let unreadable = if up { Vec::new() } else { self.unseen(&measurements) };
+        let unreadable = if up { Vec::new() } else { self.unseen(&measurements, &errors) };
         self.known.learn(&measurements);
         if up && !self.before.is_empty() {
             measurements.extend(std::mem::take(&mut self.before).ended(&self.known, now.unix_ms));
@@ -208,11 +208,13 @@ impl Entry {
         }
     }
 
-    /// The metrics that it should give and of which nothing was seen.
-    fn unseen(&self, seen: &[Measurement]) -> Vec<Cow<'static, str>> {
+    /// The metrics that it should give and of which nothing was seen, and those of which an error says so.
+    fn unseen(&self, seen: &[Measurement], errors: &[SampleError]) -> Vec<Cow<'static, str>> {
         let seen: BTreeSet<&str> = seen.iter().map(|measurement| measurement.metric.as_ref()).collect();
-        let should: BTreeSet<&Cow<'static, str>> = self.spec.metrics.iter().chain(self.known.metrics()).collect();
-        should.into_iter().filter(|metric| !seen.contains(metric.as_ref())).cloned().collect()
+        let should = self.spec.metrics.iter().chain(self.known.metrics());
+        let mut unseen: BTreeSet<Cow<'static, str>> = should.filter(|metric| !seen.contains(metric.as_ref())).cloned().collect();
+        unseen.extend(errors.iter().filter_map(SampleError::metric).map(|metric| Cow::Owned(metric.to_owned())));
+        unseen.into_iter().collect()
     }
 
     /// The last report: everything that it gave has ended.

@@ -113,7 +113,9 @@ fn what_was_seen_once_and_is_not_seen_now_is_unreadable() {
     assert!(tick(1000, (seen("value").0.into_iter().chain(seen("extra").0).collect(), Vec::new())).unreadable.is_empty());
     assert_eq!(tick(2000, fails(&[])).unreadable, ["extra", "value"]);
     assert_eq!(tick(3000, fails(&["value"])).unreadable, ["extra"], "the rest was seen");
-    assert!(tick(4000, seen("value")).unreadable.is_empty(), "silent, and nothing failed: that is for the gates");
+    let null = || SampleError::NoValue { origin: "file".to_owned(), metric: "value".to_owned() };
+    assert_eq!(tick(4000, (seen("value").0, vec![null()])).unreadable, ["extra", "value"], "one of its series can't be read");
+    assert!(tick(5000, seen("value")).unreadable.is_empty(), "silent, and nothing failed: that is for the gates");
 }
 
 #[test]

@@ -108,10 +108,7 @@ impl Sampler for CommandSampler {
     fn sample(&mut self, batch: &mut Batch<'_>) -> Result<(), SampleError> {
         let started = batch.now();
         let text = self.output(batch)?;
-        for measurement in super::answer::metrics(&text, started, &format!("output of {}", self.program.display()))? {
-            batch.push(self.marks.mark(measurement));
-        }
-        Ok(())
+        super::answer::take(&text, started, &format!("output of {}", self.program.display()), &self.marks, batch)
     }
 }
 

@@ -50,9 +50,6 @@ impl Sampler for FileSampler {
             return Err(SampleError::TooMuch { origin: origin(), limit: MAX_BYTES, unit: "bytes" });
         }
         let written = state.mtime().saturating_mul(1000).saturating_add(state.mtime_nsec() / 1_000_000);
-        for measurement in super::answer::metrics(&text, written, &origin())? {
-            batch.push(self.marks.mark(measurement));
-        }
-        Ok(())
+        super::answer::take(&text, written, &origin(), &self.marks, batch)
     }
 }
