@@ -28,6 +28,15 @@ pub(crate) enum Failure {
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
+    /// A gate file or a test file has faults.
+    #[error(transparent)]
+    Gates(#[from] dsmil::gate::FileError),
+    /// A file that a command was given can't be used.
+    #[error("{text}")]
+    File {
+        /// Which, where, why, and what to do.
+        text: String,
+    },
     /// A file could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -49,6 +58,8 @@ impl Failure {
             Self::Audit(_) => "audit",
             Self::Sim(_) => "sim",
             Self::Monitor(error) => error.kind(),
+            Self::Gates(_) => "gates",
+            Self::File { .. } => "file",
             Self::Usage(_) => "usage",
             Self::Write { .. } | Self::Output(_) => "write",
         }

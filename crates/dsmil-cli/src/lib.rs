@@ -33,6 +33,8 @@ use std::ffi::OsString;
 
 use clap::Parser;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::Cli;
 use crate::commands::Command;
@@ -73,9 +75,10 @@ where
 fn traced(cli: Cli, interrupt: Option<InterruptCheck>) -> Exit {
     if matches!(cli.command, Command::Monitor(_)) {
         // It has threads of its own, and a log is part of what it is for.
-        let level = if cli.globals.verbose == 0 { LevelFilter::INFO } else { LevelFilter::DEBUG };
-        let log =
-            tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_target(false).with_writer(std::io::stderr);
+        // The self-check is denied seven devices each time, which is what it is there to see.
+        let filter = EnvFilter::new(if cli.globals.verbose == 0 { "info,dsmil_device=error" } else { "debug" });
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(false);
+        let log = log.with_writer(std::io::stderr).finish();
         // A host that has a subscriber of its own keeps it.
         drop(log.try_init());
         return execute(cli, interrupt);

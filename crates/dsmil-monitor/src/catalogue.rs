@@ -14,6 +14,7 @@ pub struct About {
 /// Every metric that the monitor gives without being asked for more, by name. A name that ends in `_total` is a counter.
 pub const CATALOGUE: &[About] = &[
     about("active_workers", "", "workers that are at work"),
+    about("audit_failing", "", "1 while verdicts can't be recorded in the audit log"),
     about("check_passed", "", "1 if a check of the scores passed, 0 if it failed or could not run"),
     about("cpu_percent", "percent", "how busy the processors were since the last sample"),
     about("device_anomaly", "", "1 while something is unusual for the device, 0 while nothing is"),
@@ -50,7 +51,9 @@ pub const CATALOGUE: &[About] = &[
     about("quarantine_enforced", "", "how many of the seven the self-check found enforced"),
     about("sampler_duration_ms", "ms", "how long the sampler's last sample took"),
     about("sampler_failures_total", "", "samples of the sampler that failed"),
+    about("sampler_late", "", "1 if the sampler's last sample began late, 0 if not"),
     about("sampler_late_total", "", "samples of the sampler that began late"),
+    about("sampler_missed_ticks", "ticks", "ticks that the sampler missed before its last sample"),
     about("sampler_missed_total", "", "ticks at which the sampler did not sample"),
     about("sampler_up", "", "1 if the sampler's last sample succeeded, 0 if not"),
     about("samples_given_up_total", "", "samples that the store did not take, and that no longer wait"),

@@ -39,6 +39,9 @@ pub enum MonitorError {
     /// Scores and baselines.
     #[error(transparent)]
     Health(#[from] dsmil_health::HealthError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] dsmil_audit::AuditError),
     /// Samplers.
     #[error(transparent)]
     Sample(#[from] dsmil_sample::SampleError),
@@ -93,6 +96,7 @@ impl MonitorError {
             Self::State { .. } => "saved-state",
             Self::Alert(error) => error.kind(),
             Self::Health(error) => error.kind(),
+            Self::Audit(_) => "audit",
             Self::Sample(error) => error.kind(),
             Self::Notify(error) => error.kind(),
             Self::Serve(error) => error.kind(),

@@ -19,6 +19,7 @@ mod own_rules;
 mod scorer;
 mod stored;
 mod subscription;
+mod verdicts;
 mod view;
 
 pub use catalogue::{About, CATALOGUE, about_metric};
@@ -36,4 +37,5 @@ pub use own_rules::OWN_GATES;
 pub use scorer::checks;
 pub use stored::Stored;
 pub use subscription::{MAX_WAITING_STEPS, Next, Subscription};
+pub use verdicts::{MAX_EVIDENCE_BYTES, verdict_entry};
 pub use view::View;

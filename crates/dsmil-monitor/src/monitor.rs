@@ -19,6 +19,7 @@ use crate::courier::Couriers;
 use crate::inbox::{self, Wish};
 use crate::scorer::{Scorer, Surroundings, checks};
 use crate::subscription::{Hub, Subscription};
+use crate::verdicts::VerdictLog;
 use crate::view::View;
 use crate::{MonitorConfig, MonitorError};
 
@@ -90,6 +91,7 @@ impl Monitor {
         let core = Core::open(held, config.clone(), gates, SystemClock.unix_ms())?;
         let samples = core.samples();
         let files = config.file_rules(config_path.as_deref(), &state_dir);
+        let verdicts = VerdictLog::new(&run_dir);
         let around = Surroundings { spec, options, run_dir, policy, state_dir: state_dir.clone(), files };
         let scorer = Scorer::start(checks(&config.scores)?, around.clone(), Arc::clone(&samples), config.score_every.as_std())?;
         let (control, controls) = channel();
@@ -119,6 +121,7 @@ impl Monitor {
             around,
             state_dir,
             callbacks: names,
+            verdicts,
             scored_at: None,
             every: config.evaluate_every.as_std(),
         };
@@ -226,6 +229,7 @@ struct Watch {
     state_dir: PathBuf,
     /// The names of the caller's own samplers, which a reload keeps.
     callbacks: Vec<String>,
+    verdicts: VerdictLog,
     scored_at: Option<i64>,
     every: Duration,
 }
@@ -263,9 +267,19 @@ impl Watch {
             self.scored_at = Some(now);
         }
         let step = Arc::new(self.core.step(intake, now));
+        self.record_verdicts(&step);
         self.settle();
         let view = self.view(step.at);
         self.shared.publish(view, &step);
+    }
+
+    /// A verdict is in the audit log before it is seen.
+    fn record_verdicts(&mut self, step: &Step) {
+        let failure = self.verdicts.record(&step.evaluation, &step.changes).err().map(|error| error.to_string());
+        if let Some(why) = &failure {
+            tracing::error!(why, "a verdict can't be recorded in the audit log");
+        }
+        self.core.set_audit_failure(failure);
     }
 
     /// Takes in what became of notifications, and hands out what is due.
@@ -343,6 +357,7 @@ impl Watch {
         }
         let reports = self.reports.try_iter().collect();
         let step = Arc::new(self.core.step(Intake { reports, scores: self.scorer.take() }, SystemClock.unix_ms()));
+        self.record_verdicts(&step);
         let outcomes = self.couriers.end(PATIENCE);
         self.core.settle(&outcomes, SystemClock.unix_ms());
         let view = self.view(step.at);

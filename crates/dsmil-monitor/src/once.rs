@@ -12,6 +12,7 @@ use crate::MonitorError;
 use crate::core::{Core, Intake, Step};
 use crate::monitor::{Start, WAITING_REPORTS};
 use crate::scorer::{self, Surroundings, checks};
+use crate::verdicts::VerdictLog;
 
 /// How long samplers that were broken off are waited for.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,7 +35,9 @@ pub fn once(start: Start) -> Result<Step, MonitorError> {
     core.step(Intake { reports, scores: None }, SystemClock.unix_ms());
     let samples = core.samples().read().clone();
     let scores = scorer::run(&mut checks(&config.scores)?, &around, &around.open(), &samples, SystemClock.unix_ms());
-    Ok(core.step(Intake { reports: Vec::new(), scores: Some(scores) }, SystemClock.unix_ms()))
+    let step = core.step(Intake { reports: Vec::new(), scores: Some(scores) }, SystemClock.unix_ms());
+    VerdictLog::new(&around.run_dir).record(&step.evaluation, &step.changes)?;
+    Ok(step)
 }
 
 /// Runs the checks behind the scores on what the machine is like now, without a monitor and without a store: each sampler's

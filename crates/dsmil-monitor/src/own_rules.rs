@@ -9,30 +9,7 @@ pub const OWN_GATES: &str = "monitor (built in)";
 /// sampler, in milliseconds: what is counted once an hour is no gap after five minutes.
 pub(crate) fn own_gates(longest: i64) -> Result<GateFile, FileError> {
     let reach = Period::from_millis(longest.saturating_mul(3).max(5 * 60_000));
-    let rule = |name: &str, metric: &str, how: &str, severity: &str, description: &str| {
-        format!(
-            "[[rule]]\nname = \"{name}\"\nmetric = \"{metric}\"\n{how}\nseverity = \"{severity}\"\non_fail = \"hold\"\n\
-             on_no_data = \"hold\"\ndescription = \"{description}\"\n\n"
-        )
-    };
-    let counted = |more_than: u32| {
-        format!("function = \"increase\"\nwindow = \"{reach}\"\nfail_when = \"> {more_than}\"\nunit = \"times\"")
-    };
-    let newest = |condition: &str, unit: &str| format!("{condition}\nstaleness = \"{reach}\"\nunit = \"{unit}\"");
-    let text = [
-        "version = 1\n\n".to_owned(),
-        rule("sampler-missed", "sampler_missed_total", &counted(0), "warning", "a sampler missed its tick: samples are lacking"),
-        rule("sampler-late", "sampler_late_total", &counted(3), "info", "a sampler is late again and again: the machine is overloaded"),
-        rule("sampler-down", "sampler_up", &newest("require = \">= 1\"", "up"), "warning", "a sampler fails or hangs: what it measures is not known"),
-        rule("store-full", "store_full", &newest("require = \"< 1\"", "full"), "critical", "the disk of the store is full: samples are not kept"),
-        rule("log-failing", "log_full", &newest("require = \"< 1\"", "full"), "critical", "health_log.jsonl can't be written"),
-        rule("notification-given-up", "notifications_given_up", &newest("require = \"< 1\"", "notifications"), "critical", "somebody could not be told, for a day"),
-        rule("quarantine-not-enforced", "quarantine_enforced", &newest("require = \">= 7\"", "devices"), "critical", "fewer than seven of the seven are enforced"),
-        "[[gate]]\nname = \"monitor\"\nkind = \"all\"\njustification = \"what is not watched is not known\"\nrules = [\"sampler-missed\", \
-         \"sampler-down\", \"store-full\", \"log-failing\", \"quarantine-not-enforced\"]\n"
-            .to_owned(),
-    ]
-    .concat();
+    let text = include_str!("own_rules.toml").replace("REACH", &reach.to_string());
     GateFile::parse(&text, OWN_GATES)
 }
 

@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod completions;
 mod doctor;
+mod gate;
 mod health;
 mod info;
 mod key;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Sim(sim::Sim),
+    #[command(subcommand)]
+    Gate(gate::Gate),
     Monitor(monitor::Monitor),
     Validate(health::Validate),
     Health(health::Health),
@@ -74,6 +77,7 @@ pub(crate) fn execute(context: &Context, command: Command) -> Result<Answer, Fai
         Command::Stop(stop) => stop.execute(context),
         Command::Audit(audit) => audit.execute(context),
         Command::Sim(sim) => sim.execute(context),
+        Command::Gate(gate) => gate.execute(context),
         Command::Monitor(monitor) => monitor.execute(context),
         Command::Validate(validate) => validate.execute(context),
         Command::Health(health) => health.execute(),

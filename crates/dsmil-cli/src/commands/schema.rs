@@ -1,6 +1,8 @@
 //! `dsmil schema`.
 
 use clap::Subcommand;
+use dsmil_gate::GateFile;
+use dsmil_history::HealthRecord;
 use dsmil_monitor::MonitorConfig;
 use dsmil_quarantine::Policy;
 
@@ -12,6 +14,10 @@ use crate::table::Page;
 pub(crate) enum Schema {
     /// Of the policy file
     Policy,
+    /// Of a gate file
+    Gate,
+    /// Of a line of health_log.jsonl
+    HealthLog,
     /// Of the monitor's configuration
     Monitor,
 }
@@ -20,6 +26,8 @@ impl Schema {
     pub(crate) fn execute(&self) -> Answer {
         let schema = match self {
             Self::Policy => Policy::schema(),
+            Self::Gate => GateFile::schema(),
+            Self::HealthLog => HealthRecord::schema(),
             Self::Monitor => MonitorConfig::schema(),
         };
         let text = format!("{schema:#}\n");

@@ -70,6 +70,7 @@ pub struct Core {
     pruned_at: Option<i64>,
     look_back: i64,
     log_failure: Option<String>,
+    audit_failure: Option<String>,
     /// The directory is held as long as this lives, and let go last.
     _dir: StateDir,
 }
@@ -113,6 +114,7 @@ impl Core {
             pruned_at: None,
             look_back,
             log_failure: None,
+            audit_failure: None,
             config,
             _dir: dir,
         })
@@ -256,6 +258,16 @@ impl Core {
         self.journal.failure()
     }
 
+    /// Says whether verdicts could be recorded in the audit log: with the next step it is a metric, and an alert.
+    pub fn set_audit_failure(&mut self, why: Option<String>) {
+        self.audit_failure = why;
+    }
+
+    /// Why a verdict could not be recorded in the audit log; `None` if all were.
+    pub fn audit_failure(&self) -> Option<&str> {
+        self.audit_failure.as_deref()
+    }
+
     /// Why the health log took no record; `None` if it did.
     pub fn log_failure(&self) -> Option<&str> {
         self.log_failure.as_deref()
@@ -272,6 +284,7 @@ impl Core {
                 Some(why) => drop(self.errors.insert(report.sampler.to_string(), why)),
                 None => drop(self.errors.remove(&*report.sampler)),
             }
+            measurements.extend(paces(&report));
             measurements.extend(report.measurements);
             measurements.extend(report.meter);
         }
@@ -292,6 +305,7 @@ impl Core {
             Measurement::new("log_full", now, flag(self.log.is_full())),
             Measurement::new("store_failing", now, flag(self.journal.failure().is_some())),
             Measurement::new("log_failing", now, flag(self.log_failure.is_some())),
+            Measurement::new("audit_failing", now, flag(self.audit_failure.is_some())),
             Measurement::new("samples_given_up_total", now, self.journal.given_up() as f64),
         ];
         for (receiver, stats) in self.alerts.receivers() {
@@ -410,6 +424,16 @@ impl Core {
             tracing::warn!(%error, "the health log can't be tidied up");
         }
     }
+}
+
+/// Whether a sampler kept its time, without looking at two counts: the first sample tells already.
+fn paces(report: &SamplerReport) -> Vec<Measurement> {
+    let labels: Labels = [("sampler", &*report.sampler)].into_iter().collect();
+    let of = |metric: &'static str, value: f64| match report.retired {
+        false => Measurement::new(metric, report.finished, value).with_labels(labels.clone()),
+        true => Measurement::stale(metric, labels.clone(), report.finished),
+    };
+    vec![of("sampler_missed_ticks", report.missed as f64), of("sampler_late", f64::from(u8::from(report.late)))]
 }
 
 fn entry(event: &AlertEvent) -> Entry {
