@@ -134,6 +134,14 @@ fn store_child() {
     assert!(!held.store.is_full() && fs::metadata(&ballast).unwrap().len() == 1 << 20);
     settle(&mut held.store, START + 9 * HOUR);
     whole(&held.store, accepted + 1);
+    // Opened on a disk that is full to the last byte: with the room of the ballast.
+    drop(held);
+    fill(&dir());
+    let mut held = open(&path, &options);
+    assert!(held.store.is_full() && !ballast.exists());
+    let events = [NewEvent { at: 0, kind: "alert", body: "1" }];
+    let _ = held.store.commit_essential(&Batch { events: &events, ..Batch::default() }).unwrap();
+    whole(&held.store, accepted + 1);
 }
 
 #[test]

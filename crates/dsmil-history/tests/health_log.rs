@@ -164,13 +164,19 @@ fn it_is_rotated_by_day_and_size_compressed_and_removed_in_time() {
     assert_eq!(log.maintain(START + 3 * DAY - 1).unwrap().removed, 0);
     assert_eq!(log.maintain(START + 3 * DAY).unwrap().removed, 1);
     assert_eq!(times(parent.path()), expected[4..]);
+    // An empty file is of the day of its first record, not of the day on which it was made.
+    drop(log);
+    fs::write(parent.path().join("health_log.jsonl"), "").unwrap();
+    let mut log = HealthLog::open(parent.path(), &options).unwrap();
+    log.append(&record(START + 4 * DAY)).unwrap();
     // Numbers go on; a restart knows the day of the file.
     drop(log);
     let mut log = HealthLog::open(parent.path(), &options).unwrap();
     log.append(&record(START + 5 * DAY)).unwrap();
     log.append(&record(START + 6 * DAY)).unwrap();
     let days: Vec<String> = names(parent.path()).into_iter().filter(|name| name.contains("2026-11-2")).collect();
-    assert!(days.iter().any(|name| name.starts_with("health_log-2026-11-26-")), "{days:?}");
+    let last: Vec<&str> = days[days.len() - 2..].iter().filter_map(|name| name.get(11..21)).collect();
+    assert_eq!(last, ["2026-11-25", "2026-11-26"]);
     assert_eq!(log.maintain(START + 90 * DAY).unwrap().removed, days.len() as u64);
     assert_eq!(times(parent.path()), [START + 6 * DAY]);
 }

@@ -2,8 +2,8 @@
 //!
 //! A child goes through a script of commits, maintenance, log records, rotation and compression, and says after each what was
 //! accepted. It is killed at a change of its directory; then the directory is opened, held against what it said, and the script
-//! is carried on. In the end all is as in a run without the kill. With `DSMIL_KILL_ALL=1` every change is swept, before it and in
-//! the middle of it; else 220 of them, spread over all.
+//! is carried on. In the end all is as in a run without the kill. Swept are all changes of names and lengths, and 180 of the writes
+//! and syncs, spread over all, in turn before and in the middle of them; with `DSMIL_KILL_ALL=1` every change in both ways.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap, clippy::float_cmp)]
 
@@ -202,22 +202,34 @@ fn nothing_left_over(path: &Path) {
     }
 }
 
+/// Where to kill: at a rename or removal there is only before, at a write or a sync there may be thousands.
+fn points(changes: &str, all: bool) -> Vec<At> {
+    let both = |change| [false, true].map(|half| At { change, half });
+    let numbered = || (1u64..).zip(changes.chars());
+    if all {
+        return numbered().flat_map(|(change, _)| both(change)).collect();
+    }
+    let (many, few): (Vec<_>, Vec<_>) = numbered().partition(|(_, letter)| "ws".contains(*letter));
+    let many: Vec<At> = many.into_iter().flat_map(|(change, _)| both(change)).collect();
+    // A stride that is odd comes by both ways.
+    let stride = (many.len() / 180) | 1;
+    let few = few.into_iter().map(|(change, _)| At { change, half: false });
+    few.chain(many.into_iter().step_by(stride)).collect()
+}
+
 #[test]
 fn a_kill_at_any_write_loses_nothing() {
     let killer = Killer::new();
     let parent = common::quick_dir();
     let path = parent.path().join("state");
-    let changes = killer.count(&mut this_program("child"), &path);
+    let changes = killer.changes(&mut this_program("child"), &path);
     let dir = StateDir::hold(&path).unwrap();
     let expected = (content(&Store::open(&dir, &options().0).unwrap()), records(&path));
     drop(dir);
-    assert!(expected.1.len() as i64 == STEPS && changes > 500, "{changes} changes");
-    let all = (1..=changes).flat_map(|change| [false, true].map(|half| At { change, half }));
-    let all: Vec<At> = all.collect();
-    // A stride that is odd comes by both kinds.
-    let stride = if env::var_os("DSMIL_KILL_ALL").is_some() { 1 } else { (all.len() / 220) | 1 };
-    let points: Vec<At> = all.into_iter().step_by(stride).collect();
-    eprintln!("{changes} changes, {} kills", points.len());
+    assert!(expected.1.len() as i64 == STEPS && changes.len() > 500, "{changes}");
+    assert!("wscodru".chars().all(|letter| changes.contains(letter)), "{changes}");
+    let points = points(&changes, env::var_os("DSMIL_KILL_ALL").is_some());
+    eprintln!("{} changes, {} kills", changes.len(), points.len());
     assert!(points.len() >= 200);
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {

@@ -108,10 +108,13 @@ impl HealthLog {
             self.rotate()?;
         }
         if self.active.is_none() {
-            self.active = Some(self.make_active(day)?);
+            self.active = Some(self.make_active()?);
         }
         let path = self.dir.path().join(ACTIVE);
         if let Some(active) = &mut self.active {
+            if active.length == 0 {
+                day.clone_into(&mut active.day);
+            }
             active.write(&self.line, self.options.sync, &path)?;
         }
         for note in std::mem::take(&mut self.notes) {
@@ -132,11 +135,11 @@ impl HealthLog {
         Ok(Some(Active { file, length, day, torn: false }))
     }
 
-    fn make_active(&self, day: &str) -> Result<Active, Error> {
+    fn make_active(&self) -> Result<Active, Error> {
         let path = self.dir.path().join(ACTIVE);
         let file = options().create(true).open(&path).map_err(Error::io("make", &path))?;
         sync_dir(self.dir.path())?;
-        Ok(Active { file, length: 0, day: day.to_owned(), torn: false })
+        Ok(Active { file, length: 0, day: String::new(), torn: false })
     }
 }
 

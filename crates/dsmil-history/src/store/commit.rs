@@ -1,6 +1,7 @@
 //! The store as its one writer sees it.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -88,7 +89,13 @@ impl Store {
         let path = dir.path().join(FILE);
         let ballast_path = dir.path().join("history.ballast");
         check_file(&ballast_path)?;
-        let conn = schema::open(&path, options.busy_timeout.as_std())?;
+        let conn = match schema::open(&path, options.busy_timeout.as_std()) {
+            // Opening takes some room, too: that of the ballast, on a disk that is full to the last byte.
+            Err(error) if error.is_full() && fs::remove_file(&ballast_path).is_ok() => {
+                schema::open(&path, options.busy_timeout.as_std())?
+            }
+            other => other?,
+        };
         let ballast = Ballast::open(ballast_path, options.ballast_bytes)?;
         let reader = Reader { conn, path };
         let raw_floor = reader.floor("raw")?;

@@ -2,7 +2,8 @@
  *
  * Preloaded into the program under test. Counted is every call that changes something below DSMIL_KILL_DIR: write, sync, cut, make,
  * rename, remove. With DSMIL_KILL_AT=N the process ends by SIGKILL before the Nth takes place; with DSMIL_KILL_HALF=1, if that is a
- * write, after half of its bytes. With DSMIL_KILL_COUNT=FILE the number of calls is written to FILE when the program ends.
+ * write, after half of its bytes. With DSMIL_KILL_LIST=FILE a letter for each call is written to FILE when the program
+ * ends: w write, s sync, c cut, o make a file, d make a directory, r rename, u remove.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 static atomic_long calls;
+static char letters[1 << 20];
 static long kill_at;
 static int half;
 static const char *directory;
@@ -34,13 +36,11 @@ __attribute__((constructor)) static void begin(void)
 
 __attribute__((destructor)) static void end(void)
 {
-    const char *path = getenv("DSMIL_KILL_COUNT");
-    char text[32];
+    const char *path = getenv("DSMIL_KILL_LIST");
     if (!path)
         return;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    int length = snprintf(text, sizeof text, "%ld", atomic_load(&calls));
-    syscall(SYS_write, fd, text, (size_t)length);
+    syscall(SYS_write, fd, letters, strnlen(letters, sizeof letters));
     syscall(SYS_close, fd);
 }
 
@@ -68,20 +68,25 @@ static void die(void)
 }
 
 /* Whether this is the call to die at. */
-static int due(int counted)
+static int due(int counted, char letter)
 {
-    return counted && atomic_fetch_add(&calls, 1) + 1 == kill_at;
+    if (!counted)
+        return 0;
+    long call = atomic_fetch_add(&calls, 1);
+    if (call < (long)sizeof letters)
+        letters[call] = letter;
+    return call + 1 == kill_at;
 }
 
-static void step(int counted)
+static void step(int counted, char letter)
 {
-    if (due(counted))
+    if (due(counted, letter))
         die();
 }
 
 ssize_t write(int fd, const void *bytes, size_t length)
 {
-    if (due(counts_fd(fd))) {
+    if (due(counts_fd(fd), 'w')) {
         if (half)
             syscall(SYS_write, fd, bytes, length / 2);
         die();
@@ -91,7 +96,7 @@ ssize_t write(int fd, const void *bytes, size_t length)
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
 {
-    if (due(counts_fd(fd))) {
+    if (due(counts_fd(fd), 'w')) {
         if (half)
             syscall(SYS_pwrite64, fd, bytes, length / 2, offset);
         die();
@@ -106,25 +111,25 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
 
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
-    step(counts_fd(fd));
+    step(counts_fd(fd), 'w');
     return syscall(SYS_writev, fd, parts, count);
 }
 
 int fsync(int fd)
 {
-    step(counts_fd(fd));
+    step(counts_fd(fd), 's');
     return (int)syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
 {
-    step(counts_fd(fd));
+    step(counts_fd(fd), 's');
     return (int)syscall(SYS_fdatasync, fd);
 }
 
 int ftruncate64(int fd, off64_t length)
 {
-    step(counts_fd(fd));
+    step(counts_fd(fd), 'c');
     return (int)syscall(SYS_ftruncate, fd, length);
 }
 
@@ -135,26 +140,26 @@ int ftruncate(int fd, off_t length)
 
 int rename(const char *from, const char *to)
 {
-    step(counts(from));
+    step(counts(from), 'r');
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int unlink(const char *path)
 {
-    step(counts(path));
+    step(counts(path), 'u');
     return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 int mkdir(const char *path, mode_t mode)
 {
-    step(counts(path));
+    step(counts(path), 'd');
     return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
 static int opened(int dir, const char *path, int flags, mode_t mode)
 {
     if (flags & (O_CREAT | O_TRUNC))
-        step(counts(path));
+        step(counts(path), 'o');
     return (int)syscall(SYS_openat, dir, path, flags, mode);
 }
 

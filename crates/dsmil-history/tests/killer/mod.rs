@@ -41,12 +41,12 @@ impl Killer {
         Self { library, _dir: dir }
     }
 
-    /// Runs a program to its end, and counts its changes of a directory.
-    pub fn count(&self, program: &mut Command, dir: &Path) -> u64 {
-        let count = dir.with_extension("count");
-        let ended = self.run(program.env("DSMIL_KILL_COUNT", &count), dir, None);
+    /// Runs a program to its end, and lists its changes of a directory, a letter for each: see `killer.c`.
+    pub fn changes(&self, program: &mut Command, dir: &Path) -> String {
+        let list = dir.with_extension("list");
+        let ended = self.run(program.env("DSMIL_KILL_LIST", &list), dir, None);
         assert!(!ended.killed);
-        fs::read_to_string(count).unwrap().parse().unwrap()
+        fs::read_to_string(list).unwrap()
     }
 
     /// Runs a program that is killed at a change of a directory.
