@@ -42,3 +42,8 @@ pub use sampler::{Batch, MAX_MEASUREMENTS, Sampler, Scheduled, sample_once};
 pub use source::{CallbackResult, CallbackSampler, CommandSampler, FileSampler, Marks, PrometheusQuery, PrometheusSampler};
 pub use ticker::{Tick, Ticker};
 pub use workers::{WorkerState, Workers, WorkersSampler, Working};
+
+/// The examples of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/metrics.md")]
+struct Documentation;

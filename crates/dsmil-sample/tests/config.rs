@@ -174,3 +174,41 @@ fn a_built_configuration_runs() {
     assert!(seen.contains("file app") && seen.contains("quarantine"));
     runner.stop(Duration::from_secs(5));
 }
+
+/// The blocks of a language in the documentation.
+fn blocks(language: &str) -> Vec<String> {
+    let text = include_str!("../../../docs/metrics.md");
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|part| part.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_the_documentation_shows_is_true() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        samplers: SampleConfig,
+    }
+    let toml = blocks("toml");
+    assert_eq!(toml.len(), 4);
+    let all = toml.join("\n");
+    for text in toml.iter().chain([&all]) {
+        let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+        file.samplers.validate().unwrap();
+    }
+    let json = &blocks("json")[0];
+    let read = dsmil_gate::MetricsText::parse(json, 0).unwrap();
+    assert_eq!((read.measurements.len(), &read.unreadable[..]), (5, &["battery_percent".to_owned()][..]));
+}
+
+#[test]
+fn every_metric_of_every_sampler_is_in_the_documentation() {
+    let text = include_str!("../../../docs/metrics.md");
+    let open: dsmil_sample::OpenDevice = Box::new(|| Device::open("sim:").map(std::sync::Arc::new));
+    let parts = Parts { open_device: Some(open), workers: Some(Workers::new()), ..Parts::default() };
+    let samplers = read("processes = { watch = [{ name = \"a\", command = \"a\" }] }").build(parts).unwrap();
+    let metrics: Vec<_> = samplers.iter().flat_map(|sampler| sampler.sampler.metrics()).collect();
+    assert!(metrics.len() > 25, "{metrics:?}");
+    for metric in metrics {
+        assert!(text.contains(&format!("`{metric}`")) || text.contains(&format!("`{metric}{{")), "{metric}");
+    }
+}
