@@ -241,3 +241,19 @@ fn the_evidence_reads_like_this() {
         ["hold: rule r: no evidence since 1970-01-01T00:00:00Z: m{host=\"a\"} fail when > 85 percent"]
     );
 }
+
+#[test]
+fn the_reasons_are_those_of_the_gates_that_do_not_go() {
+    let two = "version = 1\n[[rule]]\nname = \"r\"\nmetric = \"m\"\nrequire = \"< 75\"\non_fail = \"no-go\"\non_no_data = \"hold\"\n\
+        [[rule]]\nname = \"s\"\nmetric = \"m\"\nrequire = \"< 90\"\non_fail = \"hold\"\non_no_data = \"hold\"\n";
+    let gates = "[[gate]]\nname = \"g\"\nkind = \"all\"\nrules = [\"r\"]\n[[gate]]\nname = \"h\"\nkind = \"any\"\nrules = [\"r\", \"s\"]\n\
+        [[gate]]\nname = \"i\"\nkind = \"all\"\nrules = [\"r\"]\n";
+    let with_gates = GateFile::parse(&format!("{two}{gates}"), "edge.toml").unwrap();
+    let seen = Engine::new(with_gates).evaluate(&samples(&[(0, 80.0)]), 0);
+    // Of h, which goes, nothing; of g and i the same reason, once.
+    assert_eq!(seen.gate("h").unwrap().reasons.len(), 1);
+    assert_eq!(seen.reasons(), seen.gate("g").unwrap().reasons);
+    let without = Engine::new(GateFile::parse(two, "edge.toml").unwrap()).evaluate(&samples(&[(0, 95.0)]), 0);
+    assert_eq!(without.reasons().len(), 2, "a file without gates has the reasons of its rules");
+    assert!(Engine::new(GateFile::parse(two, "edge.toml").unwrap()).evaluate(&samples(&[(0, 40.0)]), 0).reasons().is_empty());
+}
