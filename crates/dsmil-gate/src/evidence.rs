@@ -158,20 +158,6 @@ impl Evaluation {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Why it isn't go: the reasons of every gate that doesn't go, in the order of the file and each once; of every rule, if the
-    /// file has no gate. None when it is go.
-    pub fn reasons(&self) -> Vec<String> {
-        let of_gates = self.gates.iter().filter(|gate| gate.verdict != Verdict::Go).flat_map(|gate| gate.reasons.iter().cloned());
-        let of_rules = self.rules.iter().filter(|rule| self.gates.is_empty() && rule.verdict != Verdict::Go).map(reason);
-        let mut reasons: Vec<String> = Vec::new();
-        for reason in of_gates.chain(of_rules) {
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-        reasons
-    }
-
     /// Why the verdict isn't go: the reasons of the gates that don't go, each once, in the order of the file; those of the
     /// rules, if the file has no gate.
     pub fn reasons(&self) -> Vec<String> {
