@@ -78,6 +78,14 @@ impl Runner {
         Ok((Self { shared, thread: Some(thread) }, reports))
     }
 
+    /// Whether these can run together.
+    ///
+    /// # Errors
+    /// [`SampleError::Config`] for two of one name, too many, or an interval or time-out of nothing.
+    pub fn check(samplers: &[Scheduled]) -> Result<(), SampleError> {
+        check(samplers)
+    }
+
     /// From now on these. One with the name, identity and pace of one that runs is dropped, and that one runs on. Series
     /// that are no longer given end with a stale marker. Doesn't block.
     ///
