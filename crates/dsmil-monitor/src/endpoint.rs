@@ -245,10 +245,15 @@ fn devices(samples: &Samples, now: i64) -> BTreeMap<String, Device> {
         device.answered_at = device.answered_at.or(Some(at));
     });
     each("device_state", &mut |device, value, _| device.state = Some(value as i64));
-    each("device_requests_total", &mut |device, value, _| device.requests_total = value as u64);
-    each("device_errors_total", &mut |device, value, _| device.errors_total = value as u64);
-    each("device_state_changes_total", &mut |device, value, _| device.state_changes_total = value as u64);
+    each("device_requests_total", &mut |device, value, _| device.requests_total = count(value));
+    each("device_errors_total", &mut |device, value, _| device.errors_total = count(value));
+    each("device_state_changes_total", &mut |device, value, _| device.state_changes_total = count(value));
     devices
+}
+
+/// A count as a whole number; nothing below zero.
+fn count(value: f64) -> u64 {
+    (value.max(0.0) as i64).unsigned_abs()
 }
 
 fn history(reader: &Reader, asked: &HistoryQuery) -> Result<History, ApiError> {

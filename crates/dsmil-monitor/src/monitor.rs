@@ -1,5 +1,6 @@
 //! The loop around the core: a thread that steps it on a steady clock, and what goes to it and comes from it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use parking_lot::RwLock;
 use crate::core::{Core, Intake, Step};
 use crate::courier::Couriers;
 use crate::inbox::{self, Wish};
+use crate::kept::Kept;
 use crate::scorer::{Scorer, Surroundings, checks};
 use crate::subscription::{Hub, Subscription};
 use crate::verdicts::VerdictLog;
@@ -27,6 +29,10 @@ use crate::{MonitorConfig, MonitorError};
 pub(crate) const WAITING_REPORTS: usize = 4096;
 /// Threads that are told to end are waited for so long, and then left behind.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The first step waits at most so long for the first report of each sampler.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks for them.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
 
 /// What a monitor is started with.
 #[derive(Debug)]
@@ -98,9 +104,11 @@ impl Monitor {
         let wake = control.clone();
         let mut couriers = Couriers::new(Arc::new(move || drop(wake.send(Control::Outcome))));
         couriers.replace(&config.receivers)?;
-        let names: Vec<String> = callbacks.iter().map(|callback| callback.name.clone()).collect();
+        let kept = callbacks.iter().map(Kept::new).collect();
         let mut samplers = config.samplers(&around)?;
         samplers.extend(callbacks);
+        let awaited = samplers.iter().map(|sampler| sampler.name.clone()).collect();
+        let longest = samplers.iter().map(|sampler| sampler.timeout).max().unwrap_or(Duration::ZERO);
         let (runner, reports) = Runner::start(samplers, WAITING_REPORTS)?;
         let view = View { state_dir: state_dir.clone(), ..View::default() };
         let shared = Arc::new(Shared {
@@ -120,13 +128,21 @@ impl Monitor {
             shared: Arc::clone(&shared),
             around,
             state_dir,
-            callbacks: names,
+            callbacks: kept,
             verdicts,
+            first: Vec::new(),
+            awaited,
+            wait_until: SystemClock.steady() + longest.min(FIRST_PATIENCE),
             scored_at: None,
             every: config.evaluate_every.as_std(),
         };
         let name = "dsmil monitor";
-        let thread = Builder::new().name(name.to_owned()).spawn(move || watch.run());
+        let ended = Ended(Arc::clone(&shared));
+        let run = move || {
+            let _ended = ended;
+            watch.run();
+        };
+        let thread = Builder::new().name(name.to_owned()).spawn(run);
         let thread = thread.map_err(|source| MonitorError::Thread { name, source })?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -143,7 +159,13 @@ impl Monitor {
 
     /// The steps from here on.
     pub fn subscribe(&self) -> Subscription {
-        self.shared.hub.subscribe()
+        self.shared.hub.subscribe(None)
+    }
+
+    /// The same for readers that wait for something else than [`Subscription::next`], such as a file descriptor: `wake` is called
+    /// by the monitor's thread after each step and at the end. It must neither block nor panic.
+    pub fn subscribe_with(&self, wake: impl Fn() + Send + Sync + 'static) -> Subscription {
+        self.shared.hub.subscribe(Some(Box::new(wake)))
     }
 
     /// How many steps were taken: a watchdog sees by it that the loop goes on.
@@ -215,6 +237,15 @@ impl Shared {
     }
 }
 
+/// Tells the readers that nothing comes any more, also after a panic.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.hub.end();
+    }
+}
+
 /// The thread.
 struct Watch {
     core: Core,
@@ -227,19 +258,31 @@ struct Watch {
     shared: Arc<Shared>,
     around: Surroundings,
     state_dir: PathBuf,
-    /// The names of the caller's own samplers, which a reload keeps.
-    callbacks: Vec<String>,
+    /// The caller's own samplers, which a reload keeps.
+    callbacks: Vec<Kept>,
     verdicts: VerdictLog,
+    /// The reports before the first step, those that it waits for, and until when: an alert on missing evidence means that a sampler
+    /// is silent, and not that it has just been started.
+    first: Vec<SamplerReport>,
+    awaited: BTreeSet<String>,
+    wait_until: Duration,
     scored_at: Option<i64>,
     every: Duration,
 }
 
 impl Watch {
     fn run(mut self) {
-        let mut ticker = Ticker::new(SystemClock.steady(), self.every);
+        let mut ticker = Ticker::new(SystemClock.steady(), FIRST_LOOK);
+        let mut waiting = true;
         loop {
             let now = SystemClock.steady();
-            if ticker.tick(now).is_some() {
+            if waiting && self.is_ready(now) {
+                waiting = false;
+                ticker = Ticker::new(now, self.every);
+            }
+            if waiting {
+                _ = ticker.tick(now);
+            } else if ticker.tick(now).is_some() {
                 self.step();
                 continue;
             }
@@ -251,7 +294,7 @@ impl Watch {
                     self.refresh();
                 }
                 Ok(Control::Reload(new, reply)) => {
-                    _ = reply.send(self.reload(new.0, new.1));
+                    _ = reply.send(self.reload(&new.0, new.1));
                     ticker = Ticker::new(SystemClock.steady(), self.every);
                 }
                 Ok(Control::Stop) | Err(RecvTimeoutError::Disconnected) => return self.end(),
@@ -259,10 +302,21 @@ impl Watch {
         }
     }
 
+    /// Whether every sampler has reported, or was waited for.
+    fn is_ready(&mut self, now: Duration) -> bool {
+        self.first.extend(self.reports.try_iter());
+        for report in &self.first {
+            self.awaited.remove(&*report.sampler);
+        }
+        self.awaited.is_empty() || now >= self.wait_until
+    }
+
     fn step(&mut self) {
         let now = SystemClock.unix_ms();
         self.take_wishes(now);
-        let intake = Intake { reports: self.reports.try_iter().collect(), scores: self.scorer.take() };
+        let mut reports = std::mem::take(&mut self.first);
+        reports.extend(self.reports.try_iter());
+        let intake = Intake { reports, scores: self.scorer.take() };
         if intake.scores.is_some() {
             self.scored_at = Some(now);
         }
@@ -332,14 +386,11 @@ impl Watch {
         }
     }
 
-    fn reload(&mut self, config: MonitorConfig, gates: Vec<(String, GateFile)>) -> Result<Vec<String>, MonitorError> {
+    fn reload(&mut self, config: &MonitorConfig, gates: Vec<(String, GateFile)>) -> Result<Vec<String>, MonitorError> {
         let checks = checks(&config.scores)?;
-        let samplers = config.samplers(&self.around)?;
-        if !self.callbacks.is_empty() {
-            let name = self.callbacks.join(", ");
-            let what = format!("it has samplers of the program's own ({name}): stop and start it with them in place of a reload");
-            return Err(MonitorError::Gates { file: "reload".to_owned(), what });
-        }
+        let mut samplers = config.samplers(&self.around)?;
+        samplers.extend(self.callbacks.iter().map(Kept::again));
+        Runner::check(&samplers)?;
         let anew = self.core.reload(config.clone(), gates, SystemClock.unix_ms())?;
         self.couriers.replace(&config.receivers)?;
         if let Some(runner) = &self.runner {
@@ -355,13 +406,13 @@ impl Watch {
         if let Some(runner) = self.runner.take() {
             runner.stop(PATIENCE);
         }
-        let reports = self.reports.try_iter().collect();
+        let mut reports = std::mem::take(&mut self.first);
+        reports.extend(self.reports.try_iter());
         let step = Arc::new(self.core.step(Intake { reports, scores: self.scorer.take() }, SystemClock.unix_ms()));
         self.record_verdicts(&step);
         let outcomes = self.couriers.end(PATIENCE);
         self.core.settle(&outcomes, SystemClock.unix_ms());
         let view = self.view(step.at);
         self.shared.publish(view, &step);
-        self.shared.hub.end();
     }
 }

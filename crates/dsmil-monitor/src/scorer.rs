@@ -137,7 +137,7 @@ impl CheckFn for WholeScan {
         };
         match device.scan() {
             Ok(scan) => {
-                let (found, all) = (scan.records.len(), usize::from(dsmil_protocol::DEVICE_COUNT));
+                let (found, all) = (scan.records.len(), dsmil_protocol::DEVICE_COUNT);
                 let text = format!("a scan in chunks brought {found} of {all} devices");
                 Found::partly(found as f64 / all as f64, text).with("devices", found)
             }

@@ -18,10 +18,17 @@ struct Queue {
     ended: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    wake: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("queue", &self.queue).finish_non_exhaustive()
+    }
 }
 
 /// The steps of a monitor from here on, until it is dropped.
@@ -53,12 +60,11 @@ impl Subscription {
             if queue.ended {
                 return Next::Ended;
             }
-            let waited = match deadline {
-                Some(deadline) => self.shared.changed.wait_until(&mut queue, deadline).timed_out(),
-                None => {
-                    self.shared.changed.wait(&mut queue);
-                    false
-                }
+            let waited = if let Some(deadline) = deadline {
+                self.shared.changed.wait_until(&mut queue, deadline).timed_out()
+            } else {
+                self.shared.changed.wait(&mut queue);
+                false
             };
             if waited && queue.steps.is_empty() && !queue.ended {
                 return Next::TimedOut;
@@ -70,18 +76,27 @@ impl Subscription {
 /// The other end of all subscriptions.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    subscribers: Mutex<Vec<Weak<Shared>>>,
+    readers: Mutex<Readers>,
+}
+
+#[derive(Debug, Default)]
+struct Readers {
+    queues: Vec<Weak<Shared>>,
+    ended: bool,
 }
 
 impl Hub {
-    pub(crate) fn subscribe(&self) -> Subscription {
-        let shared = Arc::new(Shared::default());
-        self.subscribers.lock().push(Arc::downgrade(&shared));
+    /// What is published from here on; one that comes after the end finds the end.
+    pub(crate) fn subscribe(&self, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Subscription {
+        let shared = Arc::new(Shared { wake, ..Shared::default() });
+        let mut readers = self.readers.lock();
+        shared.queue.lock().ended = readers.ended;
+        readers.queues.push(Arc::downgrade(&shared));
         Subscription { shared }
     }
 
     pub(crate) fn publish(&self, step: &Arc<Step>) {
-        self.for_each(|queue| {
+        self.readers.lock().for_each(|queue| {
             if queue.steps.len() == MAX_WAITING_STEPS {
                 queue.steps.pop_front();
                 queue.missed += 1;
@@ -91,15 +106,22 @@ impl Hub {
     }
 
     pub(crate) fn end(&self) {
-        self.for_each(|queue| queue.ended = true);
+        let mut readers = self.readers.lock();
+        readers.ended = true;
+        readers.for_each(|queue| queue.ended = true);
     }
+}
 
+impl Readers {
     /// Does something to every reader that is still there, and wakes it.
-    fn for_each(&self, mut change: impl FnMut(&mut Queue)) {
-        self.subscribers.lock().retain(|subscriber| {
-            let Some(shared) = subscriber.upgrade() else { return false };
+    fn for_each(&mut self, mut change: impl FnMut(&mut Queue)) {
+        self.queues.retain(|reader| {
+            let Some(shared) = reader.upgrade() else { return false };
             change(&mut shared.queue.lock());
             shared.changed.notify_all();
+            if let Some(wake) = &shared.wake {
+                wake();
+            }
             true
         });
     }

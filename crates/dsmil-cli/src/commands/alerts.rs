@@ -97,7 +97,7 @@ impl Alerts {
                     return Err(Failure::Usage(format!("no alert {fingerprint} fires: `dsmil alerts list` shows those that do")));
                 }
                 let wish = Wish::Acknowledge { fingerprint: *fingerprint, by: who(by.as_deref()), comment: comment.clone() };
-                self.leave(context, &wish, format!("take care of {fingerprint}"), json!({ "fingerprint": fingerprint }))
+                self.leave(context, &wish, &format!("take care of {fingerprint}"), json!({ "fingerprint": fingerprint }))
             }
             What::Silence { matchers, length, comment, by } => {
                 let id = new_silence_id(0);
@@ -113,7 +113,7 @@ impl Alerts {
                 };
                 silence.check(starts_at).map_err(|error| Failure::Usage(error.to_string()))?;
                 let what = format!("silence {id} until {}", moment(ends_at.unsigned_abs()));
-                self.leave(context, &Wish::Silence(silence), what, json!({ "id": id, "ends_at": ends_at }))
+                self.leave(context, &Wish::Silence(silence), &what, json!({ "id": id, "ends_at": ends_at }))
             }
             What::Unsilence { id } => {
                 let (_, silences) = self.open()?.alerts(now())?;
@@ -121,7 +121,7 @@ impl Alerts {
                     return Err(Failure::Usage(format!("no silence {id} holds: `dsmil alerts silences` shows those that do")));
                 }
                 let wish = Wish::Expire { id: id.clone(), by: who(None) };
-                self.leave(context, &wish, format!("end the silence {id}"), json!({ "id": id }))
+                self.leave(context, &wish, &format!("end the silence {id}"), json!({ "id": id }))
             }
         }
     }
@@ -210,9 +210,9 @@ impl Alerts {
     }
 
     /// Leaves a wish in the inbox, and waits for a monitor that runs.
-    fn leave(&self, context: &Context, wish: &Wish, what: String, details: Value) -> Result<Answer, Failure> {
+    fn leave(&self, context: &Context, wish: &Wish, what: &str, details: Value) -> Result<Answer, Failure> {
         if context.is_dry_run() {
-            return Ok(would(&what, details));
+            return Ok(would(what, details));
         }
         let state_dir = self.setup.state_dir()?;
         let posted = post(&state_dir, wish)?;
@@ -250,14 +250,9 @@ fn series(alert: &AlertView) -> String {
 }
 
 fn state(alert: &AlertView) -> String {
-    let mut state = alert.state.to_string();
-    if let Some(ack) = &alert.acked {
-        state += &format!(", {} is on it", ack.by);
-    }
-    if !alert.silenced_by.is_empty() {
-        state += ", silenced";
-    }
-    state
+    let acked = alert.acked.as_ref().map(|ack| format!(", {} is on it", ack.by)).unwrap_or_default();
+    let silenced = if alert.silenced_by.is_empty() { "" } else { ", silenced" };
+    format!("{}{acked}{silenced}", alert.state)
 }
 
 fn tone(alert: &AlertView) -> Tone {

@@ -161,13 +161,16 @@ impl Lint {
                 Ok(gates) => {
                     let lints = gates.lint();
                     warnings += lints.len();
-                    let line = |lint: &dsmil::gate::Lint| [Cell::new(format!("warning: {name}: {lint}"), Tone::Warn)];
-                    lints.iter().for_each(|lint| page.line(line(lint)));
+                    for lint in &lints {
+                        page.line([Cell::new(format!("warning: {name}: {lint}"), Tone::Warn)]);
+                    }
                     lints.iter().map(|lint| json!({ "severity": "warning", "line": lint.line, "subject": lint.subject, "what": lint.what, "remedy": lint.remedy })).collect()
                 }
                 Err(error) => {
                     errors += error.faults.len();
-                    error.to_string().lines().for_each(|line| page.line([Cell::new(format!("error: {line}"), Tone::Bad)]));
+                    for line in error.to_string().lines() {
+                        page.line([Cell::new(format!("error: {line}"), Tone::Bad)]);
+                    }
                     faults(&error)
                 }
             };
@@ -203,7 +206,9 @@ impl Test {
             let report = tests.run(&gates);
             (held, failed) = (held + report.held, failed + report.failures.len());
             let tone = if report.failures.is_empty() { Tone::Good } else { Tone::Bad };
-            report.failures.iter().for_each(|failure| page.line([Cell::new(failure, Tone::Bad)]));
+            for failure in &report.failures {
+                page.line([Cell::new(failure, Tone::Bad)]);
+            }
             let count = report.failures.len();
             page.line([Cell::new(format!("{}: {} held, {count} failed", path.display(), report.held), tone)]);
             files.push(json!({ "file": path.to_string_lossy(), "held": report.held, "failures": report.failures }));

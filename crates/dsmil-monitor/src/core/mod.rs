@@ -133,10 +133,10 @@ impl Core {
         }
         let (evaluation, active) = self.evaluate(&measurements, now);
         let changes = self.changes(&evaluation);
-        let mut entries = self.verdict_entry(&evaluation, &changes);
+        let mut entries = verdict_entry(&evaluation, &changes);
         let mut states = self.due_states(now);
         let alerts = self.decide(&[Input::Observed(active)], now);
-        entries.extend(alerts.iter().map(|event| entry(event)));
+        entries.extend(alerts.iter().map(entry));
         states.extend(self.gates.changed());
         if !changes.is_empty() {
             states.push((VERDICTS_STATE.to_owned(), json(&self.verdicts)));
@@ -174,7 +174,7 @@ impl Core {
     /// with the next step.
     pub fn ask(&mut self, input: &Input, now: i64) -> Result<Vec<AlertEvent>, MonitorError> {
         let events = self.alerts.decide(input, now)?;
-        events.iter().for_each(|event| self.alerts.apply(event));
+        self.apply(&events);
         self.journal.add(&[], events.iter().map(entry).collect(), Vec::new());
         if self.write(events.len()) {
             return Ok(events);
@@ -345,14 +345,6 @@ impl Core {
         changes
     }
 
-    fn verdict_entry(&self, evaluation: &Evaluation, changes: &[VerdictChange]) -> Vec<Entry> {
-        if changes.is_empty() {
-            return Vec::new();
-        }
-        let body = serde_json::json!({ "changes": changes, "evaluation": evaluation }).to_string();
-        vec![Entry { at: evaluation.at, kind: VERDICT_EVENT, body }]
-    }
-
     /// What follows from these. The events are applied at once: nobody is told of what follows from them before they are on the
     /// disk, see [`Core::due`].
     fn decide(&mut self, inputs: &[Input], now: i64) -> Vec<AlertEvent> {
@@ -360,7 +352,7 @@ impl Core {
         for input in inputs {
             match self.alerts.decide(input, now) {
                 Ok(events) => {
-                    events.iter().for_each(|event| self.alerts.apply(event));
+                    self.apply(&events);
                     all.extend(events);
                 }
                 // Only people can ask for what can't be.
@@ -368,6 +360,12 @@ impl Core {
             }
         }
         all
+    }
+
+    fn apply(&mut self, events: &[AlertEvent]) {
+        for event in events {
+            self.alerts.apply(event);
+        }
     }
 
     /// States that are saved now and then.
@@ -426,12 +424,22 @@ impl Core {
     }
 }
 
+fn verdict_entry(evaluation: &Evaluation, changes: &[VerdictChange]) -> Vec<Entry> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let body = serde_json::json!({ "changes": changes, "evaluation": evaluation }).to_string();
+    vec![Entry { at: evaluation.at, kind: VERDICT_EVENT, body }]
+}
+
 /// Whether a sampler kept its time, without looking at two counts: the first sample tells already.
 fn paces(report: &SamplerReport) -> Vec<Measurement> {
     let labels: Labels = [("sampler", &*report.sampler)].into_iter().collect();
-    let of = |metric: &'static str, value: f64| match report.retired {
-        false => Measurement::new(metric, report.finished, value).with_labels(labels.clone()),
-        true => Measurement::stale(metric, labels.clone(), report.finished),
+    let of = |metric: &'static str, value: f64| {
+        if report.retired {
+            return Measurement::stale(metric, labels.clone(), report.finished);
+        }
+        Measurement::new(metric, report.finished, value).with_labels(labels.clone())
     };
     vec![of("sampler_missed_ticks", report.missed as f64), of("sampler_late", f64::from(u8::from(report.late)))]
 }

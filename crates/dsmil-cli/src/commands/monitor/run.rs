@@ -27,7 +27,9 @@ const STUCK_AFTER: Duration = Duration::from_secs(45);
 
 pub(crate) fn run(setup: &Setup, listen: Option<SocketAddr>, keys: Option<&Path>, context: &Context) -> Result<Answer, Failure> {
     let mut signals = SigSet::empty();
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        signals.add(signal);
+    }
     // Blocked before there are other threads, so that they inherit it.
     let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(signal_failure)?;
     let done = watch(setup, listen, keys, context, &signals);
