@@ -185,6 +185,24 @@ fn a_sensor_of_the_machine_is_plausible_where_there_is_one() {
     }
 }
 
+/// The processor time of this process as the kernel counts it, in steps of 10 ms; and when that was.
+fn used() -> (f64, Instant) {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = after_name[11..13].iter().map(|word| word.parse::<f64>().unwrap()).sum();
+    (ticks / 100.0, Instant::now())
+}
+
+/// Keeps a processor busy for a while; how much of one this process had meanwhile, in percent.
+fn busy() -> f64 {
+    let before = used();
+    while before.1.elapsed() < Duration::from_millis(400) {
+        std::hint::spin_loop();
+    }
+    let after = used();
+    100.0 * (after.0 - before.0) / (after.1 - before.1).as_secs_f64()
+}
+
 /// A process that is ended with the test.
 struct Running(Child);
 
@@ -260,13 +278,12 @@ fn processes_by_name_or_program_are_counted_together() {
     }
     assert_eq!(of(&seen, "none")("process_up"), 0.0, "all that is given must fit");
     assert!(!has(&seen, "process_cpu_percent"), "since when?");
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(300) {
-        std::hint::spin_loop();
-    }
+    let expected = busy();
     let seen = well(&mut sampler);
-    assert!(of(&seen, "this")("process_cpu_percent") > 30.0, "{}", of(&seen, "this")("process_cpu_percent"));
-    assert!(of(&seen, "name")("process_cpu_percent") < 30.0);
+    let measured = of(&seen, "this")("process_cpu_percent");
+    // Other tests are part of this process, and the machine may be busy with something else.
+    assert!(measured > 3.0 && (measured - expected).abs() < 25.0, "{measured} and {expected}");
+    assert!(of(&seen, "name")("process_cpu_percent") < 30.0, "they sleep");
     drop(running);
     let seen = well(&mut sampler);
     assert_eq!((of(&seen, "name")("process_up"), of(&seen, "name")("process_count")), (0.0, 0.0));
@@ -277,12 +294,10 @@ fn the_own_process_is_measured_against_its_clock_and_its_pages() {
     let mut sampler = OwnSampler::new();
     let first = well(&mut sampler);
     assert!(!has(&first, "monitor_cpu_percent"), "since when?");
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(200) {
-        std::hint::spin_loop();
-    }
+    let expected = busy();
     let seen = well(&mut sampler);
-    assert!(value(&seen, "monitor_cpu_percent", &[]) > 30.0);
+    let measured = value(&seen, "monitor_cpu_percent", &[]);
+    assert!(measured > 3.0 && (measured - expected).abs() < 25.0, "{measured} and {expected}");
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let resident: f64 =
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim().trim_end_matches(" kB").parse().unwrap();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 #![allow(clippy::float_cmp, reason = "counts are whole")]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Barrier};
@@ -18,7 +19,7 @@ fn scheduled(name: &str, interval_ms: u64, callback: impl FnMut() -> CallbackRes
     Scheduled {
         name: name.to_owned(),
         interval: Duration::from_millis(interval_ms),
-        timeout: Duration::from_millis(interval_ms.min(100)),
+        timeout: SOON,
         identity: String::new(),
         sampler: Box::new(CallbackSampler::new([format!("{name}_value")], callback)),
     }
@@ -51,18 +52,20 @@ fn meter(report: &SamplerReport, metric: &str) -> f64 {
 fn each_runs_at_its_own_pace_and_from_the_start() {
     let (runner, reports) =
         Runner::start(vec![scheduled("fast", 50, one("fast")), scheduled("slow", 400, one("slow"))], 64).unwrap();
-    let (mut fast, mut slow) = (0, 0);
-    while slow < 3 {
+    let mut ticks = BTreeMap::from([("fast", Vec::new()), ("slow", Vec::new())]);
+    while ticks["slow"].len() < 3 {
         let report = reports.recv_timeout(SOON).unwrap();
         assert!(report.errors.is_empty() && report.unreadable.is_empty(), "{report:?}");
         assert!(report.scheduled_at <= report.started && report.started <= report.finished);
-        match &*report.sampler {
-            "fast" => fast += 1 + report.missed,
-            _ => slow += 1 + report.missed,
+        ticks.get_mut(&*report.sampler).unwrap().push((report.scheduled_at, report.missed));
+    }
+    for (name, interval) in [("fast", 50), ("slow", 400)] {
+        for pair in ticks[name].windows(2) {
+            let (passed, ticks) = (pair[1].0 - pair[0].0, 1 + pair[1].1.cast_signed());
+            assert!((passed - interval * ticks).abs() <= 2, "{name}: {passed} ms in {ticks} ticks");
         }
     }
-    // 0.8 s have passed: 16 ticks of the fast one, give or take those at the edges.
-    assert!((14..=20).contains(&fast), "{fast}");
+    assert!(ticks["fast"].len() > 3, "{ticks:?}");
     runner.stop(SOON);
     assert!(reports.into_iter().count() < 4, "after the stop nothing begins");
 }
@@ -77,7 +80,8 @@ fn one_that_hangs_is_left_behind_and_the_others_go_on() {
         }
         Ok(vec![Measurement::new("stuck_value", 0, 1.0)])
     };
-    let samplers = vec![scheduled("stuck", 100, hangs), scheduled("well", 100, one("well"))];
+    let stuck = Scheduled { timeout: Duration::from_millis(400), ..scheduled("stuck", 100, hangs) };
+    let samplers = vec![stuck, scheduled("well", 100, one("well"))];
     let (runner, reports) = Runner::start(samplers, 1024).unwrap();
     assert!(next_of(&reports, "stuck").errors.is_empty());
     let late = next_of(&reports, "stuck");
