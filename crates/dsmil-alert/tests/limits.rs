@@ -38,6 +38,12 @@ fn a_large_group_is_told_in_parts_and_nothing_of_it_is_left_out() {
     told.dedup();
     assert_eq!(told.len(), 250);
     assert!(sizes.iter().all(|size| *size <= MAX_ALERTS_PER_NOTIFICATION));
+    // More than may wait: the rest follows when there is room.
+    let mut world = World::of(AT_ONCE, &["pager"]);
+    world.observe(&many(2000));
+    assert_eq!(world.alerts.waiting().count(), MAX_WAITING_PER_GROUP);
+    world.until(SECOND);
+    assert_eq!(world.alerts.receivers()["pager"].delivered, 20);
 }
 
 #[test]

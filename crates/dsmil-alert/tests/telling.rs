@@ -101,6 +101,12 @@ fn what_was_over_before_it_was_told_is_told_all_the_same_in_order() {
     world.now = 10 * SECOND;
     world.observe(&[]);
     assert_eq!(world.until(HOUR), ["30s pager: +cpu", "30s pager: -cpu"]);
+    // A silence that comes when it is over is too late.
+    world.observe(&[firing("alertname=cpu")]);
+    world.now += 10 * SECOND;
+    world.observe(&[]);
+    world.step(&Input::Silence(silence("s1", "alertname=cpu", world.now, 9 * HOUR))).unwrap();
+    assert_eq!(world.until(2 * HOUR), ["3630s pager: +cpu", "3630s pager: -cpu"]);
 }
 
 #[test]
