@@ -48,9 +48,13 @@
 // Room for a hash as text, with the zero at its end.
 #define DSMIL_HASH_BYTES 65
 
+// In place of a time: now, by the clock on the wall.
+#define DSMIL_NOW INT64_MIN
+
 // How a call ended. The numbers never change their meaning; new ones may be added within their hundreds:
 // 1xx the call itself, 2xx the quarantine, 3xx what stands before every access, 4xx the device,
-// 5xx the driver's answer, 6xx time, 7xx recordings, 8xx the simulated device.
+// 5xx the driver's answer, 6xx time, 7xx recordings, 8xx the simulated device, 9xx gates, 10xx the monitor,
+// 11xx its store, 12xx samplers, 13xx scores and alerts, 14xx receivers and the endpoint.
 enum dsmil_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
@@ -168,6 +172,126 @@ enum dsmil_status
     DSMIL_ERROR_SIM_SIGNALS = 806,
     // There is no simulated device behind this handle, or it is no longer served.
     DSMIL_ERROR_NOT_SIMULATED = 807,
+    // A gate file or a test file can't be used; the detail has file, line and key of what is wrong first.
+    DSMIL_ERROR_GATES = 900,
+    // A file can't be read or written; the detail has its path and the errno.
+    DSMIL_ERROR_FILE = 901,
+    // The text holds no metrics.
+    DSMIL_ERROR_METRICS = 902,
+    // A saved state of a gate that this gate can't go on from.
+    DSMIL_ERROR_GATE_STATE = 903,
+    // Another value was recorded for that time already; the first stays.
+    DSMIL_ERROR_CONFLICT = 904,
+    // There is no such value, or not yet.
+    DSMIL_ERROR_NO_VALUE = 905,
+    // A configuration can't be used; the detail has file and line where they are known.
+    DSMIL_ERROR_CONFIG = 1000,
+    // What the monitor saved before can't be read.
+    DSMIL_ERROR_SAVED_STATE = 1001,
+    // A file of the monitor could not be read or written.
+    DSMIL_ERROR_IO = 1002,
+    // A thread could not be started.
+    DSMIL_ERROR_THREAD = 1003,
+    // What was wanted is not written down yet, and is tried again.
+    DSMIL_ERROR_NOT_SAVED = 1004,
+    // The monitor has ended.
+    DSMIL_ERROR_ENDED = 1005,
+    // The monitor found a fault in itself; please report it.
+    DSMIL_ERROR_INTERNAL = 1006,
+    // Nothing came in time.
+    DSMIL_ERROR_TIMEOUT = 1007,
+    // A callback of the monitor can't ask for this: it would wait for itself.
+    DSMIL_ERROR_IN_CALLBACK = 1008,
+    // The monitor has stopped, but a callback of the program is still running.
+    DSMIL_ERROR_CALLBACK_RUNS = 1009,
+    // Another process keeps the state directory.
+    DSMIL_ERROR_HELD = 1100,
+    // A file or directory that others could have written, or that is not what it should be.
+    DSMIL_ERROR_UNSAFE = 1101,
+    // There is no room on the disk.
+    DSMIL_ERROR_FULL = 1102,
+    // There is no history here.
+    DSMIL_ERROR_MISSING = 1103,
+    // The file was written by a newer version.
+    DSMIL_ERROR_NEWER = 1104,
+    // The file is damaged, or is no history at all.
+    DSMIL_ERROR_DAMAGED = 1105,
+    // SQLite refused.
+    DSMIL_ERROR_SQL = 1106,
+    // The query would give more points than it may.
+    DSMIL_ERROR_TOO_MANY_POINTS = 1107,
+    // A line of the health log is no record.
+    DSMIL_ERROR_BAD_RECORD = 1108,
+    // Something could not be put into JSON.
+    DSMIL_ERROR_ENCODE = 1109,
+    // A sample that was begun long ago has not ended.
+    DSMIL_ERROR_HANGS = 1200,
+    // So many samplers hang that no further one is begun.
+    DSMIL_ERROR_TOO_MANY_HANG = 1201,
+    // Something could not be read to be sampled.
+    DSMIL_ERROR_READ = 1202,
+    // What was read is not what should be there.
+    DSMIL_ERROR_PARSE = 1203,
+    // More than may be read or kept.
+    DSMIL_ERROR_TOO_MUCH = 1204,
+    // A command could not be run, or failed.
+    DSMIL_ERROR_COMMAND = 1205,
+    // A file with a secret that others may read or write.
+    DSMIL_ERROR_SECRET = 1206,
+    // A server could not be reached, or answered with an error.
+    DSMIL_ERROR_SERVER = 1207,
+    // A query has no value, or one of the wrong kind.
+    DSMIL_ERROR_QUERY = 1208,
+    // A callback says that it failed.
+    DSMIL_ERROR_CALLBACK = 1209,
+    // A sampler panicked.
+    DSMIL_ERROR_PANICKED = 1210,
+    // The system refuses something that should always work.
+    DSMIL_ERROR_SYSTEM = 1211,
+    // The configuration names a check that there isn't.
+    DSMIL_ERROR_UNKNOWN_CHECK = 1300,
+    // Two checks have one name.
+    DSMIL_ERROR_DUPLICATE_CHECK = 1301,
+    // Saved baselines that can't be gone on from.
+    DSMIL_ERROR_STATE = 1302,
+    // The text is no matcher.
+    DSMIL_ERROR_MATCHER = 1303,
+    // The text is no fingerprint.
+    DSMIL_ERROR_FINGERPRINT = 1304,
+    // There is no such alert.
+    DSMIL_ERROR_UNKNOWN_ALERT = 1305,
+    // Only what fires can be acknowledged.
+    DSMIL_ERROR_NOT_FIRING = 1306,
+    // A name or a comment can't be kept.
+    DSMIL_ERROR_WORDS = 1307,
+    // The silence is not one that can be kept.
+    DSMIL_ERROR_SILENCE = 1308,
+    // There is no such silence that still runs.
+    DSMIL_ERROR_UNKNOWN_SILENCE = 1309,
+    // Saved alerts that can't be gone on from.
+    DSMIL_ERROR_SNAPSHOT = 1310,
+    // A command that is to be told can't be started.
+    DSMIL_ERROR_START = 1400,
+    // There was no connection, or it broke.
+    DSMIL_ERROR_CONNECTION = 1401,
+    // A server's answer was not that the notification was taken.
+    DSMIL_ERROR_STATUS = 1402,
+    // A setting of the endpoint is out of its range.
+    DSMIL_ERROR_SETTING = 1403,
+    // No file with keys is named, and nothing is served without one.
+    DSMIL_ERROR_NO_KEYS_FILE = 1404,
+    // The file with the keys can't be used.
+    DSMIL_ERROR_KEYS_FILE = 1405,
+    // An address that other machines reach, without TLS.
+    DSMIL_ERROR_PLAIN_REMOTE = 1406,
+    // Certificate or private key can't be used.
+    DSMIL_ERROR_TLS = 1407,
+    // The address can't be listened on.
+    DSMIL_ERROR_LISTEN = 1408,
+    // The threads of the endpoint can't be started.
+    DSMIL_ERROR_THREADS = 1409,
+    // The system gave no random numbers.
+    DSMIL_ERROR_NO_RANDOMNESS = 1410,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -197,6 +321,50 @@ enum dsmil_outcome
 typedef enum dsmil_outcome dsmil_outcome;
 #else
 typedef int32_t dsmil_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What is decided, from best to worst: of several the greatest counts.
+enum dsmil_decision
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The step may be taken.
+    DSMIL_DECISION_GO = 0,
+    // Not now: wait and look again.
+    DSMIL_DECISION_HOLD = 1,
+    // The step must not be taken.
+    DSMIL_DECISION_NO_GO = 2,
+    // What was done must be taken back.
+    DSMIL_DECISION_ROLL_BACK = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dsmil_decision dsmil_decision;
+#else
+typedef int32_t dsmil_decision;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The state of a rule: the worst of its alerts.
+enum dsmil_phase
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Nothing fails.
+    DSMIL_PHASE_INACTIVE = 0,
+    // It fails, but not yet for long enough.
+    DSMIL_PHASE_PENDING = 1,
+    // It failed for long enough.
+    DSMIL_PHASE_FIRING = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dsmil_phase dsmil_phase;
+#else
+typedef int32_t dsmil_phase;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -311,6 +479,13 @@ typedef struct dsmil_audit_report dsmil_audit_report;
 // fork() the child's copy answers DSMIL_ERROR_FORKED to everything: the child frees it and opens the device anew.
 typedef struct dsmil_device dsmil_device;
 
+// The gates of a file, with what was recorded for them. Threads may share it: one uses it at a time, the others wait. A child
+// made by fork() goes on with a copy of its own; only if another thread was using it at that moment the child's copy answers
+// DSMIL_ERROR_FORKED.
+//
+// What no rule looks at any more is dropped by dsmil_gate_evaluate() after every 100,000 samples.
+typedef struct dsmil_gate dsmil_gate;
+
 // The isolations that were in force at one moment. It never changes, so that threads may share it.
 typedef struct dsmil_isolations dsmil_isolations;
 
@@ -328,6 +503,10 @@ typedef struct dsmil_scan dsmil_scan;
 // A simulated device that is served as a file on which any program's ioctl works. Threads may share it.
 typedef struct dsmil_server dsmil_server;
 
+// What gates decide at a time, and on what evidence. It never changes, so that threads may share it; it outlives the gate or
+// the monitor that it is of, and is as good in a child made by fork().
+typedef struct dsmil_verdict dsmil_verdict;
+
 // The last failure of a call on this thread. What does not apply is 0, false or NULL. The texts live until the
 // next call that fails on this thread, and nobody frees them.
 typedef struct dsmil_error_detail {
@@ -341,10 +520,18 @@ typedef struct dsmil_error_detail {
     const char *fault;
     // The key of the rule that denied ("permanent/0x8009"), or NULL.
     const char *rule_key;
+    // The file that was at fault (a gate file, a configuration, the lock of a state directory), or NULL.
+    const char *file;
+    // The key in that file ("rule[2].window"), or NULL.
+    const char *key;
     // Everything in words: the operation, the device, how far it got, what to do.
     const char *message;
     // Payload bytes of a transfer that were accepted before it broke off.
     uint64_t bytes_done;
+    // The line in `file`, from 1; 0 where it is not known.
+    uint32_t line;
+    // The column in that line, from 1; 0 where it is not known.
+    uint32_t column;
     // The chunk that was due, if has_chunk.
     uint32_t chunk;
     // The state that the driver put into the device's record all the same, if has_device_state.
@@ -539,6 +726,74 @@ typedef struct dsmil_self_check {
     // Whether all of them are enforced.
     bool is_ok;
 } dsmil_self_check;
+
+// What one gate of a file decides. Its texts belong to the verdict.
+typedef struct dsmil_gate_verdict {
+    // Its name.
+    const char *name;
+    // Why the gate is as it is, as its file says, or NULL.
+    const char *justification;
+    // The share of the weights that go, 0 to 1, if has_score.
+    double score;
+    // What the score must reach, if has_score.
+    double threshold;
+    // When to look again, in milliseconds since the Unix epoch, if has_look_again.
+    int64_t look_again_at_ms;
+    // How many members don't go: dsmil_verdict_gate_reason() says why. A gate that goes may have some, if others outvoted them.
+    size_t reasons;
+    // May the step be taken?
+    dsmil_decision decision;
+    // Whether a person is to be called.
+    bool must_escalate;
+    // Whether score and threshold mean something.
+    bool has_score;
+    // Whether look_again_at_ms means something.
+    bool has_look_again;
+} dsmil_gate_verdict;
+
+// Where one rule stands. Its texts belong to the verdict.
+typedef struct dsmil_rule_verdict {
+    // Its name.
+    const char *name;
+    // Why it could not be evaluated, or NULL.
+    const char *error;
+    // What it asks for.
+    dsmil_decision decision;
+    // The worst of its alerts.
+    dsmil_phase phase;
+    // Whether evidence that it needs is not there.
+    bool is_missing;
+} dsmil_rule_verdict;
+
+// Where one zone is. Its texts belong to the verdict.
+typedef struct dsmil_zone_verdict {
+    // Its name.
+    const char *name;
+    // The band that it is in.
+    const char *band;
+    // What the band means.
+    dsmil_decision decision;
+} dsmil_zone_verdict;
+
+// A label of a metric, such as device = "0x8003". Both texts are copied.
+typedef struct dsmil_label {
+    // Letters, digits and _, and not a digit first.
+    const char *name;
+    // Any text. A label with an empty value is as one that is not there.
+    const char *value;
+} dsmil_label;
+
+// A doubt about a gate file that can be used. Its texts belong to the gate.
+typedef struct dsmil_lint {
+    // What it is about, such as "rule cpu".
+    const char *subject;
+    // What is doubtful.
+    const char *what;
+    // What to do about it.
+    const char *remedy;
+    // Its line, from 1.
+    uint32_t line;
+} dsmil_lint;
 
 #ifdef __cplusplus
 extern "C" {
@@ -968,6 +1223,196 @@ dsmil_status dsmil_device_sim_accesses(const struct dsmil_device *device, uint16
 // Blocks for at most the turn's time-out. Threads may share.
 // Errors: DSMIL_ERROR_NULL, _ARGUMENT (no such request), _NOT_SIMULATED (also once it is closed).
 dsmil_status dsmil_device_sim_requests(const struct dsmil_device *device, int32_t request, uint64_t *count);
+
+// What is decided: the worst of all gates of the file; of all rules, if it has no gate. DSMIL_DECISION_NO_GO for NULL: what
+// isn't there lets no step be taken.
+//
+// Never blocks; threads may share.
+dsmil_decision dsmil_verdict_of(const struct dsmil_verdict *verdict);
+
+// Whether the step may be taken; false for NULL. Never blocks; threads may share.
+bool dsmil_verdict_go(const struct dsmil_verdict *verdict);
+
+// The time that it is of, in milliseconds since the Unix epoch; 0 for NULL. Never blocks; threads may share.
+int64_t dsmil_verdict_at(const struct dsmil_verdict *verdict);
+
+// How many reasons there are why it isn't go: 0 if it is, and for NULL. Never blocks; threads may share.
+size_t dsmil_verdict_reason_count(const struct dsmil_verdict *verdict);
+
+// One reason why it isn't go, by its position from 0; NULL where there is none. They are those of the gates that don't go, in
+// the order of the file and each once; those of the rules, if the file has no gate.
+//
+// The text belongs to the verdict. Never blocks; threads may share.
+const char *dsmil_verdict_reason(const struct dsmil_verdict *verdict,
+                                 size_t index);
+
+// How many gates the file has; 0 for NULL. Never blocks; threads may share.
+size_t dsmil_verdict_gate_count(const struct dsmil_verdict *verdict);
+
+// What one gate decides, by its position from 0 in the file.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (there is no such position).
+dsmil_status dsmil_verdict_gate_get(const struct dsmil_verdict *verdict, size_t index, struct dsmil_gate_verdict *gate);
+
+// What one gate decides, by its name.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (the file has no such gate).
+dsmil_status dsmil_verdict_gate(const struct dsmil_verdict *verdict, const char *name, struct dsmil_gate_verdict *gate);
+
+// Why one member of a gate doesn't go, both by their positions from 0; NULL where there is none.
+//
+// The text belongs to the verdict. Never blocks; threads may share.
+const char *dsmil_verdict_gate_reason(const struct dsmil_verdict *verdict, size_t gate, size_t index);
+
+// Where one rule stands, by its name.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (the file has no such rule).
+dsmil_status dsmil_verdict_rule(const struct dsmil_verdict *verdict, const char *name, struct dsmil_rule_verdict *rule);
+
+// Where one zone is, by its name.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (the file has no such zone).
+dsmil_status dsmil_verdict_zone(const struct dsmil_verdict *verdict, const char *name, struct dsmil_zone_verdict *zone);
+
+// Everything: the gates, zones and rules with their evidence, as one line of JSON. The same samples give the same bytes.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_verdict_json(const struct dsmil_verdict *verdict,
+                                char **json);
+
+// Everything in words, over several lines.
+//
+// *words is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_verdict_text(const struct dsmil_verdict *verdict, char **words);
+
+// Frees a verdict. NULL is fine. Never blocks.
+void dsmil_verdict_free(struct dsmil_verdict *verdict);
+
+// The stable name of a decision: "go", "hold", "no-go", "roll-back"; "unknown" for a number that is none.
+//
+// The text is static: nobody frees it. Never blocks, never fails; any thread.
+const char *dsmil_decision_name(int32_t decision);
+
+// Reads a gate file.
+//
+// *gate is to be freed with dsmil_gate_free(). Blocks for the file. Any thread.
+// Errors: DSMIL_ERROR_NULL, _FILE (it can't be read), _GATES (the detail has line and key of what is wrong first, the message all).
+dsmil_status dsmil_gate_load(const char *path,
+                             struct dsmil_gate **gate);
+
+// Reads the text of a gate file. `name` stands for the file in messages; NULL is "gates".
+//
+// *gate is to be freed with dsmil_gate_free(). Never blocks; any thread. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _GATES.
+dsmil_status dsmil_gate_parse(const char *content, const char *name, struct dsmil_gate **gate);
+
+// Frees a gate. NULL is fine; verdicts go on. Never blocks. No other thread may be using it.
+void dsmil_gate_free(struct dsmil_gate *gate);
+
+// What the file says, as 64 hexadecimal digits: comments, spaces and the order of keys don't change it. NULL for NULL.
+//
+// The text belongs to the gate. Never blocks; threads may share.
+const char *dsmil_gate_fingerprint(const struct dsmil_gate *gate);
+
+// What the gates decide on these metrics alone, at a time in milliseconds since the Unix epoch or DSMIL_NOW: nothing that
+// was recorded counts, and nothing is remembered. A rule that must fail for a time before it fires is pending, and holds.
+//
+// `metrics` is a JSON object with a key for each metric: {"cpu_percent": 40.0, "disk_free_bytes": [{"labels": {"path": "/"},
+// "value": 1e9, "at": "2026-11-21T12:00:00Z"}]}. What has no "at" was observed at that very time; null could not be read.
+//
+// *verdict is to be freed with dsmil_verdict_free(). Never blocks; threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _METRICS (the message names the metric). Then there is no verdict, and that is no go.
+dsmil_status dsmil_gate_check_json(const struct dsmil_gate *gate,
+                                   const char *metrics,
+                                   int64_t at_ms,
+                                   struct dsmil_verdict **verdict);
+
+// Records an observation for dsmil_gate_evaluate(): of a metric with these labels (NULL and 0 for none), at a time in
+// milliseconds since the Unix epoch or DSMIL_NOW. One that comes late takes its place in time.
+//
+// Blocks for other threads' calls on the gate. Threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT (a name that is none), _CONFLICT (another value for that time; the first stays), _FORKED.
+dsmil_status dsmil_gate_record(const struct dsmil_gate *gate,
+                               const char *metric,
+                               const struct dsmil_label *labels,
+                               size_t label_count,
+                               int64_t at_ms,
+                               double value);
+
+// Records that a series ends at a time: from then on it has no value and is not missed, until it is recorded again. One that
+// just falls silent is missed.
+//
+// Blocks for other threads' calls on the gate. Threads may share. Errors: as dsmil_gate_record().
+dsmil_status dsmil_gate_record_end(const struct dsmil_gate *gate,
+                                   const char *metric,
+                                   const struct dsmil_label *labels,
+                                   size_t label_count,
+                                   int64_t at_ms);
+
+// Says that a metric can't be read, and why; with NULL for `why` that it can be read again. Until then every rule that looks at
+// it is a failing rule.
+//
+// Blocks for other threads' calls on the gate. Threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _FORKED.
+dsmil_status dsmil_gate_record_unreadable(const struct dsmil_gate *gate,
+                                          const char *metric,
+                                          const char *why);
+
+// Drops the recorded samples from before a time, but for the newest of each series.
+//
+// Blocks for other threads' calls on the gate. Threads may share. Errors: DSMIL_ERROR_NULL, _FORKED.
+dsmil_status dsmil_gate_forget(const struct dsmil_gate *gate, int64_t before_ms);
+
+// Carries all states on to a time, in milliseconds since the Unix epoch or DSMIL_NOW, and tells what the gates decide on what
+// was recorded. What was observed after that time is not seen.
+//
+// *verdict is to be freed with dsmil_verdict_free(). Blocks for other threads' calls on the gate. Threads may share.
+// Errors: DSMIL_ERROR_NULL, _FORKED. Then there is no verdict, and that is no go.
+dsmil_status dsmil_gate_evaluate(const struct dsmil_gate *gate,
+                                 int64_t at_ms,
+                                 struct dsmil_verdict **verdict);
+
+// The states of all rules, as one line of JSON: what must survive a restart. The samples are not in it.
+//
+// *state is to be freed with dsmil_string_free(). Blocks for other threads' calls on the gate. Threads may share.
+// Errors: DSMIL_ERROR_NULL, _FORKED, _ENCODE.
+dsmil_status dsmil_gate_save(const struct dsmil_gate *gate, char **state);
+
+// Goes on from a saved state as if the program had never stopped, also with what is only kept firing. Record the samples that
+// the rules look back at again.
+//
+// Blocks for other threads' calls on the gate. Threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _GATE_STATE (it is of other gates, or was changed: the gate stays as it is), _FORKED.
+dsmil_status dsmil_gate_restore(const struct dsmil_gate *gate,
+                                const char *state);
+
+// How many doubts there are about the file; 0 for NULL. Never blocks; threads may share.
+size_t dsmil_gate_lint_count(const struct dsmil_gate *gate);
+
+// One doubt about the file, by its position from 0, in the order of the lines: a rule that can never fire or always does, a
+// missing unit, a gate that can never open.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (there is no such position).
+dsmil_status dsmil_gate_lint(const struct dsmil_gate *gate,
+                             size_t index,
+                             struct dsmil_lint *lint);
+
+// The rules as alerting rules for Prometheus (YAML), with the same meaning, in a group of this name. *not_expressed, which may be
+// NULL, tells how much Prometheus can't express: each stands as a comment at the head of the text.
+//
+// *yaml is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+dsmil_status dsmil_gate_export_prometheus(const struct dsmil_gate *gate,
+                                          const char *group,
+                                          char **yaml,
+                                          size_t *not_expressed);
+
+// Runs the tests of a test file against the gate file that it names, in virtual time. *held and *failed tell how many of its
+// expectations did and did not hold, *report says in words which did not: that is no error. `report` may be NULL.
+//
+// *report is to be freed with dsmil_string_free(). Blocks for the files and for as long as the tests take. Any thread.
+// Errors: DSMIL_ERROR_NULL, _FILE, _GATES.
+dsmil_status dsmil_gate_test_file(const char *path,
+                                  size_t *held,
+                                  size_t *failed,
+                                  char **report);
 
 #ifdef __cplusplus
 }  // extern "C"

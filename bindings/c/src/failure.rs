@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
+use std::io;
+use std::path::Path;
 use std::ptr;
 
 use dsmil::audit::AuditError;
@@ -27,10 +29,18 @@ pub struct dsmil_error_detail {
     pub fault: *const c_char,
     /// The key of the rule that denied ("permanent/0x8009"), or NULL.
     pub rule_key: *const c_char,
+    /// The file that was at fault (a gate file, a configuration, the lock of a state directory), or NULL.
+    pub file: *const c_char,
+    /// The key in that file ("rule[2].window"), or NULL.
+    pub key: *const c_char,
     /// Everything in words: the operation, the device, how far it got, what to do.
     pub message: *const c_char,
     /// Payload bytes of a transfer that were accepted before it broke off.
     pub bytes_done: u64,
+    /// The line in `file`, from 1; 0 where it is not known.
+    pub line: u32,
+    /// The column in that line, from 1; 0 where it is not known.
+    pub column: u32,
     /// The chunk that was due, if has_chunk.
     pub chunk: u32,
     /// The state that the driver put into the device's record all the same, if has_device_state.
@@ -56,6 +66,9 @@ pub struct Failure {
     kind: &'static CStr,
     fault: Option<&'static CStr>,
     rule_key: Option<CString>,
+    file: Option<CString>,
+    key: Option<CString>,
+    position: (u32, u32),
     message: CString,
     os_error: i32,
     id: Option<u16>,
@@ -70,7 +83,7 @@ thread_local! {
 }
 
 /// A zero within a text would end it in C: it is shown.
-fn c_text(text: &str) -> CString {
+pub(crate) fn c_text(text: &str) -> CString {
     CString::new(text.replace('\0', "\\0")).unwrap_or_default()
 }
 
@@ -81,6 +94,9 @@ impl Failure {
             kind: status.name(),
             fault: None,
             rule_key: None,
+            file: None,
+            key: None,
+            position: (0, 0),
             message: c_text(message),
             os_error: 0,
             id: None,
@@ -100,6 +116,36 @@ impl Failure {
         Self::new(dsmil_status::DSMIL_ERROR_ARGUMENT, &format!("{name}: {what}"))
     }
 
+    /// A failure by its stable name.
+    pub(crate) fn of_kind(kind: &str, message: &str) -> Self {
+        Self::new(dsmil_status::of_name(kind).unwrap_or(dsmil_status::DSMIL_ERROR_UNKNOWN), message)
+    }
+
+    /// About this file.
+    pub(crate) fn in_file(mut self, file: impl AsRef<Path>) -> Self {
+        self.file = Some(c_text(&file.as_ref().to_string_lossy()));
+        self
+    }
+
+    /// At this line and column, from 1; 0 where they are not known.
+    pub(crate) fn at(mut self, line: usize, column: usize) -> Self {
+        let number = |number| u32::try_from(number).unwrap_or(0);
+        self.position = (number(line), number(column));
+        self
+    }
+
+    /// About this key.
+    pub(crate) fn about(mut self, key: Option<&str>) -> Self {
+        self.key = key.map(c_text);
+        self
+    }
+
+    /// With what the system said.
+    pub(crate) fn because(mut self, source: &io::Error) -> Self {
+        self.os_error = source.raw_os_error().unwrap_or_default();
+        self
+    }
+
     pub(crate) fn panic(text: &str) -> Self {
         Self::new(dsmil_status::DSMIL_ERROR_PANIC, &format!("a fault of the library itself, please report it: {text}"))
     }
@@ -111,6 +157,16 @@ impl Failure {
         status
     }
 
+    #[cfg(test)]
+    pub(crate) fn kind_name(&self) -> &str {
+        self.kind.to_str().unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn file_name(&self) -> Option<&str> {
+        self.file.as_ref().and_then(|file| file.to_str().ok())
+    }
+
     fn detail(&self) -> dsmil_error_detail {
         let (chunk, bytes_done) = self.place.unwrap_or_default();
         dsmil_error_detail {
@@ -119,8 +175,12 @@ impl Failure {
             kind: self.kind.as_ptr(),
             fault: self.fault.map_or(ptr::null(), CStr::as_ptr),
             rule_key: self.rule_key.as_ref().map_or(ptr::null(), |key| key.as_ptr()),
+            file: self.file.as_ref().map_or(ptr::null(), |file| file.as_ptr()),
+            key: self.key.as_ref().map_or(ptr::null(), |key| key.as_ptr()),
             message: self.message.as_ptr(),
             bytes_done: bytes_done as u64,
+            line: self.position.0,
+            column: self.position.1,
             chunk,
             device_state: self.state.unwrap_or_default(),
             id: self.id.unwrap_or_default(),

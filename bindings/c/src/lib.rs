@@ -11,9 +11,13 @@
 
 mod audit;
 mod call;
+mod causes;
 mod device;
 mod failure;
+mod forked;
+mod gate;
 mod isolation;
+mod label;
 mod latency;
 mod library;
 mod options;
@@ -26,11 +30,14 @@ mod self_check;
 mod sim;
 mod status;
 mod stop;
+mod verdict;
 
 pub use audit::*;
 pub use device::*;
 pub use failure::*;
+pub use gate::*;
 pub use isolation::*;
+pub use label::*;
 pub use latency::*;
 pub use library::*;
 pub use options::*;
@@ -42,3 +49,4 @@ pub use self_check::*;
 pub use sim::*;
 pub use status::*;
 pub use stop::*;
+pub use verdict::*;

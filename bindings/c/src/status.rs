@@ -8,7 +8,8 @@ use self::dsmil_status::*;
 
 /// How a call ended. The numbers never change their meaning; new ones may be added within their hundreds:
 /// 1xx the call itself, 2xx the quarantine, 3xx what stands before every access, 4xx the device,
-/// 5xx the driver's answer, 6xx time, 7xx recordings, 8xx the simulated device.
+/// 5xx the driver's answer, 6xx time, 7xx recordings, 8xx the simulated device, 9xx gates, 10xx the monitor,
+/// 11xx its store, 12xx samplers, 13xx scores and alerts, 14xx receivers and the endpoint.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum dsmil_status {
@@ -132,6 +133,132 @@ pub enum dsmil_status {
     DSMIL_ERROR_SIM_SIGNALS = 806,
     /// There is no simulated device behind this handle, or it is no longer served.
     DSMIL_ERROR_NOT_SIMULATED = 807,
+
+    /// A gate file or a test file can't be used; the detail has file, line and key of what is wrong first.
+    DSMIL_ERROR_GATES = 900,
+    /// A file can't be read or written; the detail has its path and the errno.
+    DSMIL_ERROR_FILE = 901,
+    /// The text holds no metrics.
+    DSMIL_ERROR_METRICS = 902,
+    /// A saved state of a gate that this gate can't go on from.
+    DSMIL_ERROR_GATE_STATE = 903,
+    /// Another value was recorded for that time already; the first stays.
+    DSMIL_ERROR_CONFLICT = 904,
+    /// There is no such value, or not yet.
+    DSMIL_ERROR_NO_VALUE = 905,
+
+    /// A configuration can't be used; the detail has file and line where they are known.
+    DSMIL_ERROR_CONFIG = 1000,
+    /// What the monitor saved before can't be read.
+    DSMIL_ERROR_SAVED_STATE = 1001,
+    /// A file of the monitor could not be read or written.
+    DSMIL_ERROR_IO = 1002,
+    /// A thread could not be started.
+    DSMIL_ERROR_THREAD = 1003,
+    /// What was wanted is not written down yet, and is tried again.
+    DSMIL_ERROR_NOT_SAVED = 1004,
+    /// The monitor has ended.
+    DSMIL_ERROR_ENDED = 1005,
+    /// The monitor found a fault in itself; please report it.
+    DSMIL_ERROR_INTERNAL = 1006,
+    /// Nothing came in time.
+    DSMIL_ERROR_TIMEOUT = 1007,
+    /// A callback of the monitor can't ask for this: it would wait for itself.
+    DSMIL_ERROR_IN_CALLBACK = 1008,
+    /// The monitor has stopped, but a callback of the program is still running.
+    DSMIL_ERROR_CALLBACK_RUNS = 1009,
+
+    /// Another process keeps the state directory.
+    DSMIL_ERROR_HELD = 1100,
+    /// A file or directory that others could have written, or that is not what it should be.
+    DSMIL_ERROR_UNSAFE = 1101,
+    /// There is no room on the disk.
+    DSMIL_ERROR_FULL = 1102,
+    /// There is no history here.
+    DSMIL_ERROR_MISSING = 1103,
+    /// The file was written by a newer version.
+    DSMIL_ERROR_NEWER = 1104,
+    /// The file is damaged, or is no history at all.
+    DSMIL_ERROR_DAMAGED = 1105,
+    /// SQLite refused.
+    DSMIL_ERROR_SQL = 1106,
+    /// The query would give more points than it may.
+    DSMIL_ERROR_TOO_MANY_POINTS = 1107,
+    /// A line of the health log is no record.
+    DSMIL_ERROR_BAD_RECORD = 1108,
+    /// Something could not be put into JSON.
+    DSMIL_ERROR_ENCODE = 1109,
+
+    /// A sample that was begun long ago has not ended.
+    DSMIL_ERROR_HANGS = 1200,
+    /// So many samplers hang that no further one is begun.
+    DSMIL_ERROR_TOO_MANY_HANG = 1201,
+    /// Something could not be read to be sampled.
+    DSMIL_ERROR_READ = 1202,
+    /// What was read is not what should be there.
+    DSMIL_ERROR_PARSE = 1203,
+    /// More than may be read or kept.
+    DSMIL_ERROR_TOO_MUCH = 1204,
+    /// A command could not be run, or failed.
+    DSMIL_ERROR_COMMAND = 1205,
+    /// A file with a secret that others may read or write.
+    DSMIL_ERROR_SECRET = 1206,
+    /// A server could not be reached, or answered with an error.
+    DSMIL_ERROR_SERVER = 1207,
+    /// A query has no value, or one of the wrong kind.
+    DSMIL_ERROR_QUERY = 1208,
+    /// A callback says that it failed.
+    DSMIL_ERROR_CALLBACK = 1209,
+    /// A sampler panicked.
+    DSMIL_ERROR_PANICKED = 1210,
+    /// The system refuses something that should always work.
+    DSMIL_ERROR_SYSTEM = 1211,
+
+    /// The configuration names a check that there isn't.
+    DSMIL_ERROR_UNKNOWN_CHECK = 1300,
+    /// Two checks have one name.
+    DSMIL_ERROR_DUPLICATE_CHECK = 1301,
+    /// Saved baselines that can't be gone on from.
+    DSMIL_ERROR_STATE = 1302,
+    /// The text is no matcher.
+    DSMIL_ERROR_MATCHER = 1303,
+    /// The text is no fingerprint.
+    DSMIL_ERROR_FINGERPRINT = 1304,
+    /// There is no such alert.
+    DSMIL_ERROR_UNKNOWN_ALERT = 1305,
+    /// Only what fires can be acknowledged.
+    DSMIL_ERROR_NOT_FIRING = 1306,
+    /// A name or a comment can't be kept.
+    DSMIL_ERROR_WORDS = 1307,
+    /// The silence is not one that can be kept.
+    DSMIL_ERROR_SILENCE = 1308,
+    /// There is no such silence that still runs.
+    DSMIL_ERROR_UNKNOWN_SILENCE = 1309,
+    /// Saved alerts that can't be gone on from.
+    DSMIL_ERROR_SNAPSHOT = 1310,
+
+    /// A command that is to be told can't be started.
+    DSMIL_ERROR_START = 1400,
+    /// There was no connection, or it broke.
+    DSMIL_ERROR_CONNECTION = 1401,
+    /// A server's answer was not that the notification was taken.
+    DSMIL_ERROR_STATUS = 1402,
+    /// A setting of the endpoint is out of its range.
+    DSMIL_ERROR_SETTING = 1403,
+    /// No file with keys is named, and nothing is served without one.
+    DSMIL_ERROR_NO_KEYS_FILE = 1404,
+    /// The file with the keys can't be used.
+    DSMIL_ERROR_KEYS_FILE = 1405,
+    /// An address that other machines reach, without TLS.
+    DSMIL_ERROR_PLAIN_REMOTE = 1406,
+    /// Certificate or private key can't be used.
+    DSMIL_ERROR_TLS = 1407,
+    /// The address can't be listened on.
+    DSMIL_ERROR_LISTEN = 1408,
+    /// The threads of the endpoint can't be started.
+    DSMIL_ERROR_THREADS = 1409,
+    /// The system gave no random numbers.
+    DSMIL_ERROR_NO_RANDOMNESS = 1410,
 }
 
 /// One status with its name and text.
@@ -145,7 +272,7 @@ const fn known(status: dsmil_status, name: &'static CStr, text: &'static CStr) -
     Known { status, name, text }
 }
 
-/// Every status. A name is the one that [`dsmil::Error::kind`] and [`dsmil::Fault::name`] give.
+/// Every status. A name is the one that `kind()` of the crates' errors and [`dsmil::Fault::name`] give.
 #[rustfmt::skip]
 static ALL: &[Known] = &[
     known(DSMIL_OK, c"ok", c"done"),
@@ -204,6 +331,66 @@ static ALL: &[Known] = &[
     known(DSMIL_ERROR_SIM_END, c"sim-end", c"the service could not be ended cleanly"),
     known(DSMIL_ERROR_SIM_SIGNALS, c"sim-signals", c"the signals that end the service could not be waited for"),
     known(DSMIL_ERROR_NOT_SIMULATED, c"not-simulated", c"there is no simulated device behind this handle, or it is no longer served"),
+    known(DSMIL_ERROR_GATES, c"gates", c"a gate file or a test file can't be used; the detail has file, line and key of what is wrong first"),
+    known(DSMIL_ERROR_FILE, c"file", c"a file can't be read or written; the detail has its path and the errno"),
+    known(DSMIL_ERROR_METRICS, c"metrics", c"the text holds no metrics"),
+    known(DSMIL_ERROR_GATE_STATE, c"gate-state", c"a saved state of a gate that this gate can't go on from"),
+    known(DSMIL_ERROR_CONFLICT, c"conflict", c"another value was recorded for that time already; the first stays"),
+    known(DSMIL_ERROR_NO_VALUE, c"no-value", c"there is no such value, or not yet"),
+    known(DSMIL_ERROR_CONFIG, c"config", c"a configuration can't be used; the detail has file and line where they are known"),
+    known(DSMIL_ERROR_SAVED_STATE, c"saved-state", c"what the monitor saved before can't be read"),
+    known(DSMIL_ERROR_IO, c"io", c"a file of the monitor could not be read or written"),
+    known(DSMIL_ERROR_THREAD, c"thread", c"a thread could not be started"),
+    known(DSMIL_ERROR_NOT_SAVED, c"not-saved", c"what was wanted is not written down yet, and is tried again"),
+    known(DSMIL_ERROR_ENDED, c"ended", c"the monitor has ended"),
+    known(DSMIL_ERROR_INTERNAL, c"internal", c"the monitor found a fault in itself; please report it"),
+    known(DSMIL_ERROR_TIMEOUT, c"timeout", c"nothing came in time"),
+    known(DSMIL_ERROR_IN_CALLBACK, c"in-callback", c"a callback of the monitor can't ask for this: it would wait for itself"),
+    known(DSMIL_ERROR_CALLBACK_RUNS, c"callback-runs", c"the monitor has stopped, but a callback of the program is still running"),
+    known(DSMIL_ERROR_HELD, c"held", c"another process keeps the state directory"),
+    known(DSMIL_ERROR_UNSAFE, c"unsafe", c"a file or directory that others could have written, or that is not what it should be"),
+    known(DSMIL_ERROR_FULL, c"full", c"there is no room on the disk"),
+    known(DSMIL_ERROR_MISSING, c"missing", c"there is no history here"),
+    known(DSMIL_ERROR_NEWER, c"newer", c"the file was written by a newer version"),
+    known(DSMIL_ERROR_DAMAGED, c"damaged", c"the file is damaged, or is no history at all"),
+    known(DSMIL_ERROR_SQL, c"sql", c"SQLite refused"),
+    known(DSMIL_ERROR_TOO_MANY_POINTS, c"too-many-points", c"the query would give more points than it may"),
+    known(DSMIL_ERROR_BAD_RECORD, c"bad-record", c"a line of the health log is no record"),
+    known(DSMIL_ERROR_ENCODE, c"encode", c"something could not be put into JSON"),
+    known(DSMIL_ERROR_HANGS, c"hangs", c"a sample that was begun long ago has not ended"),
+    known(DSMIL_ERROR_TOO_MANY_HANG, c"too-many-hang", c"so many samplers hang that no further one is begun"),
+    known(DSMIL_ERROR_READ, c"read", c"something could not be read to be sampled"),
+    known(DSMIL_ERROR_PARSE, c"parse", c"what was read is not what should be there"),
+    known(DSMIL_ERROR_TOO_MUCH, c"too-much", c"more than may be read or kept"),
+    known(DSMIL_ERROR_COMMAND, c"command", c"a command could not be run, or failed"),
+    known(DSMIL_ERROR_SECRET, c"secret", c"a file with a secret that others may read or write"),
+    known(DSMIL_ERROR_SERVER, c"server", c"a server could not be reached, or answered with an error"),
+    known(DSMIL_ERROR_QUERY, c"query", c"a query has no value, or one of the wrong kind"),
+    known(DSMIL_ERROR_CALLBACK, c"callback", c"a callback says that it failed"),
+    known(DSMIL_ERROR_PANICKED, c"panicked", c"a sampler panicked"),
+    known(DSMIL_ERROR_SYSTEM, c"system", c"the system refuses something that should always work"),
+    known(DSMIL_ERROR_UNKNOWN_CHECK, c"unknown-check", c"the configuration names a check that there isn't"),
+    known(DSMIL_ERROR_DUPLICATE_CHECK, c"duplicate-check", c"two checks have one name"),
+    known(DSMIL_ERROR_STATE, c"state", c"saved baselines that can't be gone on from"),
+    known(DSMIL_ERROR_MATCHER, c"matcher", c"the text is no matcher"),
+    known(DSMIL_ERROR_FINGERPRINT, c"fingerprint", c"the text is no fingerprint"),
+    known(DSMIL_ERROR_UNKNOWN_ALERT, c"unknown-alert", c"there is no such alert"),
+    known(DSMIL_ERROR_NOT_FIRING, c"not-firing", c"only what fires can be acknowledged"),
+    known(DSMIL_ERROR_WORDS, c"words", c"a name or a comment can't be kept"),
+    known(DSMIL_ERROR_SILENCE, c"silence", c"the silence is not one that can be kept"),
+    known(DSMIL_ERROR_UNKNOWN_SILENCE, c"unknown-silence", c"there is no such silence that still runs"),
+    known(DSMIL_ERROR_SNAPSHOT, c"snapshot", c"saved alerts that can't be gone on from"),
+    known(DSMIL_ERROR_START, c"start", c"a command that is to be told can't be started"),
+    known(DSMIL_ERROR_CONNECTION, c"connection", c"there was no connection, or it broke"),
+    known(DSMIL_ERROR_STATUS, c"status", c"a server's answer was not that the notification was taken"),
+    known(DSMIL_ERROR_SETTING, c"setting", c"a setting of the endpoint is out of its range"),
+    known(DSMIL_ERROR_NO_KEYS_FILE, c"no-keys-file", c"no file with keys is named, and nothing is served without one"),
+    known(DSMIL_ERROR_KEYS_FILE, c"keys-file", c"the file with the keys can't be used"),
+    known(DSMIL_ERROR_PLAIN_REMOTE, c"plain-remote", c"an address that other machines reach, without TLS"),
+    known(DSMIL_ERROR_TLS, c"tls", c"certificate or private key can't be used"),
+    known(DSMIL_ERROR_LISTEN, c"listen", c"the address can't be listened on"),
+    known(DSMIL_ERROR_THREADS, c"threads", c"the threads of the endpoint can't be started"),
+    known(DSMIL_ERROR_NO_RANDOMNESS, c"no-randomness", c"the system gave no random numbers"),
 ];
 
 impl dsmil_status {
@@ -254,6 +441,24 @@ mod tests {
         assert!(kinds.len() >= 25, "the source is read: {kinds:?}");
         let without: Vec<_> = kinds.iter().filter(|kind| dsmil_status::of_name(kind).is_none()).collect();
         assert_eq!(without, Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn every_kind_of_error_of_the_watch_has_a_status_of_its_name() {
+        for (source, least) in [
+            (include_str!("../../../crates/dsmil-monitor/src/error.rs"), 9),
+            (include_str!("../../../crates/dsmil-history/src/error.rs"), 11),
+            (include_str!("../../../crates/dsmil-alert/src/error.rs"), 9),
+            (include_str!("../../../crates/dsmil-health/src/error.rs"), 4),
+            (include_str!("../../../crates/dsmil-sample/src/error.rs"), 14),
+            (include_str!("../../../crates/dsmil-notify/src/error.rs"), 9),
+            (include_str!("../../../crates/dsmil-serve/src/error.rs"), 8),
+        ] {
+            let kinds = literals(source, "fn kind(&self)");
+            assert!(kinds.len() >= least, "the source is read: {kinds:?}");
+            let without: Vec<_> = kinds.iter().filter(|kind| dsmil_status::of_name(kind).is_none()).collect();
+            assert_eq!(without, Vec::<&&str>::new());
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of the header: what a reader meets first comes first.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 18] = [
     "status",
     "failure",
     "library",
@@ -23,9 +23,12 @@ const SOURCES: [&str; 15] = [
     "audit",
     "self_check",
     "sim",
+    "label",
+    "verdict",
+    "gate",
 ];
 /// Files that declare nothing to C.
-const INTERNAL: [&str; 3] = ["lib", "call", "pointer"];
+const INTERNAL: [&str; 5] = ["lib", "call", "causes", "forked", "pointer"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
