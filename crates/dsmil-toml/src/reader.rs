@@ -19,7 +19,7 @@ const MAX_FAULTS: usize = 100;
 pub struct Source<'a> {
     noun: &'static str,
     text: &'a str,
-    file: &'a str,
+    pub(crate) file: &'a str,
     /// Where each line starts.
     lines: Vec<usize>,
     pub(crate) faults: RefCell<Vec<(usize, Fault)>>,

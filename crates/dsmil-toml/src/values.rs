@@ -12,6 +12,11 @@ use crate::{Fault, Placed, Source, Table};
 pub type Value<'t> = Spanned<DeValue<'t>>;
 
 impl Source<'_> {
+    /// The name of the file.
+    pub fn file(&self) -> &str {
+        self.file
+    }
+
     /// Takes over what was found when the text was read before, with its byte offset.
     pub fn take_over(&self, found: Vec<(usize, Fault)>) {
         self.faults.borrow_mut().extend(found);

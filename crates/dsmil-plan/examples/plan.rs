@@ -1,0 +1,48 @@
+//! What the crate can do with a plan, from a shell:
+//! `plan lint|show|dot|svg|gantt|gantt-svg|simulate|json|toml FILE [RUNS [SEED]]`.
+
+use std::process::ExitCode;
+use std::{env, fs};
+
+use dsmil_plan::{Mode, Plan};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let [what, file, numbers @ ..] = args.as_slice() else {
+        eprintln!("plan lint|show|dot|svg|gantt|gantt-svg|simulate|json|toml FILE [RUNS [SEED]]");
+        return ExitCode::from(2);
+    };
+    let read = |path: &str| fs::read_to_string(path).map_err(|error| error.to_string());
+    let plan = read(file).and_then(|text| Plan::parse(&text, file, &read).map_err(|error| error.to_string()));
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let number = |at: usize| numbers.get(at).and_then(|number| number.parse::<u32>().ok());
+    let mut simulation = plan.simulation();
+    if let Some(runs) = number(0) {
+        simulation = simulation.runs(runs);
+    }
+    if let Some(seed) = number(1) {
+        simulation = simulation.seed(u64::from(seed));
+    }
+    match what.as_str() {
+        "lint" => plan.lint().iter().for_each(|lint| println!("{lint}")),
+        "show" => print!("{}", plan.graph().show()),
+        "dot" => print!("{}", plan.graph().to_dot()),
+        "svg" => print!("{}", plan.graph().to_svg()),
+        "gantt" => print!("{}", plan.timeline(Mode::Dynamic).gantt_text(120)),
+        "gantt-svg" => print!("{}", plan.timeline(Mode::Dynamic).gantt_svg()),
+        "simulate" => print!("{}", simulation.run()),
+        "json" => println!("{}", serde_json::to_string_pretty(&simulation.run()).unwrap_or_default()),
+        "toml" => print!("{}", plan.to_toml()),
+        other => {
+            eprintln!("{other} is not known here");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
