@@ -220,7 +220,7 @@ impl MonitorConfig {
         let (options, spec) = (around.options.clone(), around.spec.clone());
         let parts = Parts {
             open_device: Some(Box::new(move || options.clone().open_spec(&spec).map(Arc::new))),
-            workers: None,
+            workers: around.workers.clone(),
             folder: Some(around.state_dir.clone()),
             self_check: around.options.clone(),
         };

@@ -12,7 +12,7 @@ use dsmil_alert::{AlertEvent, Input};
 use dsmil_device::{BackendSpec, OpenOptions};
 use dsmil_gate::{GateFile, Samples};
 use dsmil_history::StateDir;
-use dsmil_sample::{Clock, Runner, SamplerReport, Scheduled, SystemClock, Ticker};
+use dsmil_sample::{Clock, Runner, SamplerReport, Scheduled, SystemClock, Ticker, Workers};
 use parking_lot::RwLock;
 
 use crate::core::{Core, Intake, Step};
@@ -55,6 +55,8 @@ pub struct Start {
     pub policy: Option<PathBuf>,
     /// Samplers of the caller's own.
     pub callbacks: Vec<Scheduled>,
+    /// The caller's workers, which the sampler of workers counts.
+    pub workers: Option<Workers>,
 }
 
 enum Control {
@@ -92,14 +94,18 @@ impl Monitor {
     /// # Errors
     /// [`MonitorError`]; then nothing runs. [`dsmil_history::Error::Held`] says who holds the directory.
     pub fn start(start: Start) -> Result<Self, MonitorError> {
-        let Start { config, gates, config_path, state_dir, spec, options, run_dir, policy, callbacks } = start;
+        let Start { config, gates, config_path, state_dir, spec, options, run_dir, policy, callbacks, workers } = start;
         let held = StateDir::hold(&state_dir)?;
         let core = Core::open(held, config.clone(), gates, SystemClock.unix_ms())?;
         let samples = core.samples();
         let files = config.file_rules(config_path.as_deref(), &state_dir);
         let verdicts = VerdictLog::new(&run_dir);
-        let around = Surroundings { spec, options, run_dir, policy, state_dir: state_dir.clone(), files };
-        let scorer = Scorer::start(checks(&config.scores)?, around.clone(), Arc::clone(&samples), config.score_every.as_std())?;
+        let around = Surroundings { spec, options, run_dir, policy, state_dir: state_dir.clone(), files, workers };
+        let mut checks = checks(&config.scores)?;
+        if let Some(anchor) = core.audit_anchor()? {
+            checks.set_audit_anchor(anchor);
+        }
+        let scorer = Scorer::start(checks, around.clone(), Arc::clone(&samples), config.score_every.as_std())?;
         let (control, controls) = channel();
         let wake = control.clone();
         let mut couriers = Couriers::new(Arc::new(move || drop(wake.send(Control::Outcome))));
@@ -316,7 +322,8 @@ impl Watch {
         self.take_wishes(now);
         let mut reports = std::mem::take(&mut self.first);
         reports.extend(self.reports.try_iter());
-        let intake = Intake { reports, scores: self.scorer.take() };
+        let (scores, audit_anchor) = self.scorer.take().unzip();
+        let intake = Intake { reports, scores, audit_anchor: audit_anchor.flatten() };
         if intake.scores.is_some() {
             self.scored_at = Some(now);
         }
@@ -408,7 +415,9 @@ impl Watch {
         }
         let mut reports = std::mem::take(&mut self.first);
         reports.extend(self.reports.try_iter());
-        let step = Arc::new(self.core.step(Intake { reports, scores: self.scorer.take() }, SystemClock.unix_ms()));
+        let (scores, audit_anchor) = self.scorer.take().unzip();
+        let intake = Intake { reports, scores, audit_anchor: audit_anchor.flatten() };
+        let step = Arc::new(self.core.step(intake, SystemClock.unix_ms()));
         self.record_verdicts(&step);
         let outcomes = self.couriers.end(PATIENCE);
         self.core.settle(&outcomes, SystemClock.unix_ms());

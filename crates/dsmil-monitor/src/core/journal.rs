@@ -26,6 +26,7 @@ pub(crate) struct Journal {
     entries: Vec<Entry>,
     states: BTreeMap<String, String>,
     given_up: u64,
+    refused: u64,
     failure: Option<String>,
     maintained_at: Option<i64>,
 }
@@ -38,6 +39,7 @@ impl Journal {
             entries: Vec::new(),
             states: BTreeMap::new(),
             given_up: 0,
+            refused: 0,
             failure: None,
             maintained_at: None,
         }
@@ -81,6 +83,7 @@ impl Journal {
         };
         match written {
             Ok(committed) => {
+                self.refused += committed.refused as u64;
                 self.entries.clear();
                 self.states.clear();
                 if all {
@@ -104,7 +107,13 @@ impl Journal {
         }
         self.maintained_at = Some(now);
         match self.store.maintain(now) {
-            Ok(done) => Some(done),
+            Ok(done) => {
+                if done.more {
+                    // The rest with the next step.
+                    self.maintained_at = None;
+                }
+                Some(done)
+            }
             Err(error) => {
                 tracing::error!(%error, "the store can't be maintained");
                 self.failure = Some(error.to_string());
@@ -133,6 +142,11 @@ impl Journal {
     /// Whether the disk is full.
     pub(crate) fn is_full(&self) -> bool {
         self.store.is_full()
+    }
+
+    /// How many samples the store refused because they came later than samples are kept.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// How many samples were given up because the disk took none.

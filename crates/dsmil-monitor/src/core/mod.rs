@@ -3,6 +3,7 @@
 
 mod gates;
 mod journal;
+mod own;
 pub(crate) mod recall;
 mod record;
 mod step;
@@ -11,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dsmil_alert::{ActiveAlert, AlertEvent, AlertView, Alerts, Due, Input, SilenceView};
-use dsmil_gate::{Evaluation, GateFile, Labels, Measurement, Samples, Verdict};
-use dsmil_health::{Assessment, Baselines, Scores};
+use dsmil_gate::{Evaluation, GateFile, Measurement, Samples, Verdict};
+use dsmil_health::{Assessment, AuditAnchor, Baselines, Scores};
 use dsmil_history::{HealthLog, Reader, StateDir, Store};
 use dsmil_sample::{SamplerReport, Unreadable};
 use parking_lot::RwLock;
@@ -36,6 +37,8 @@ pub const ALERTS_STATE: &str = "alerts";
 pub const SCORES_STATE: &str = "scores";
 /// The key of the last verdicts.
 pub const VERDICTS_STATE: &str = "verdicts";
+/// The key of how far the audit log was found sound.
+const AUDIT_STATE: &str = "audit-anchor";
 /// The key of what is usual for the devices.
 const BASELINES_STATE: &str = "baselines";
 
@@ -46,6 +49,8 @@ const BASELINES_EVERY: i64 = 600_000;
 /// So long events stay for those who look back, in milliseconds.
 const KEEP_EVENTS: i64 = 90 * DAY;
 const DAY: i64 = 86_400_000;
+/// A step that comes so much later than the one before, in milliseconds, comes by a clock that has leapt.
+const LEAP: i64 = 3_600_000;
 
 /// The watch without its clock. One thread steps it; others look at [`Core::samples`].
 #[derive(Debug)]
@@ -67,6 +72,8 @@ pub struct Core {
     /// The number of the journal's newest event.
     last_event: i64,
     baselines_at: Option<i64>,
+    last_step: Option<i64>,
+    leapt_at: Option<i64>,
     pruned_at: Option<i64>,
     look_back: i64,
     log_failure: Option<String>,
@@ -92,6 +99,7 @@ impl Core {
         let (alerts, after, replayed) = recall::alerts(&store, config.alerts.clone(), config.receivers())?;
         let look_back = config.look_back(gates.look_back());
         let samples = recall::samples(&store, now.saturating_sub(look_back))?;
+        let newest = samples.all().filter_map(|series| Some(series.newest(i64::MAX)?.at)).max();
         let verdicts = match store.state(VERDICTS_STATE)? {
             Some(text) => recall::parse(VERDICTS_STATE, &text)?,
             None => BTreeMap::new(),
@@ -111,6 +119,8 @@ impl Core {
             events_since_snapshot: replayed,
             last_event: after,
             baselines_at: None,
+            last_step: newest,
+            leapt_at: None,
             pruned_at: None,
             look_back,
             log_failure: None,
@@ -124,7 +134,7 @@ impl Core {
     ///
     /// It can't fail: a disk that refuses is in [`Step::saved`], in the metrics `store_full` and `log_full`, and in the alerts.
     pub fn step(&mut self, intake: Intake, now: i64) -> Step {
-        let Intake { reports, scores } = intake;
+        let Intake { reports, scores, audit_anchor } = intake;
         let mut measurements = self.take_in(reports);
         measurements.extend(self.judge(&measurements));
         measurements.extend(self.own_measurements(now));
@@ -144,10 +154,15 @@ impl Core {
         if let Some(scores) = &scores {
             states.push((SCORES_STATE.to_owned(), scores.to_json().to_string()));
         }
+        if let Some(anchor) = &audit_anchor {
+            states.push((AUDIT_STATE.to_owned(), json(anchor)));
+        }
         self.journal.add(&measurements, entries, states);
         let saved = self.write(alerts.len());
-        self.journal.maintain(now);
-        self.prune(now, saved);
+        if self.is_clock_steady(now) {
+            self.journal.maintain(now);
+            self.prune(now, saved);
+        }
         let scores = scores.map(Arc::new);
         let evaluation = Arc::new(evaluation);
         self.evaluation = Some(Arc::clone(&evaluation));
@@ -211,6 +226,14 @@ impl Core {
         (self.gates, self.alerts, self.baselines, self.look_back) = (gates, alerts, baselines, look_back);
         self.config = MonitorConfig { history: self.config.history.clone(), log: self.config.log.clone(), ..config };
         Ok(anew)
+    }
+
+    /// How far the audit log was found sound before the last restart.
+    ///
+    /// # Errors
+    /// [`MonitorError`].
+    pub fn audit_anchor(&self) -> Result<Option<AuditAnchor>, MonitorError> {
+        self.store().state(AUDIT_STATE)?.map(|text| recall::parse(AUDIT_STATE, &text)).transpose()
     }
 
     /// The newest samples, shared with whoever wants to look at them.
@@ -284,7 +307,7 @@ impl Core {
                 Some(why) => drop(self.errors.insert(report.sampler.to_string(), why)),
                 None => drop(self.errors.remove(&*report.sampler)),
             }
-            measurements.extend(paces(&report));
+            measurements.extend(own::paces(&report));
             measurements.extend(report.measurements);
             measurements.extend(report.meter);
         }
@@ -295,31 +318,6 @@ impl Core {
     fn judge(&mut self, measurements: &[Measurement]) -> Vec<Measurement> {
         let judged = measurements.iter().flat_map(|measurement| self.baselines.observe(measurement));
         judged.map(|assessment| assessment.measurement()).collect()
-    }
-
-    /// What the watch knows of itself.
-    fn own_measurements(&self, now: i64) -> Vec<Measurement> {
-        let flag = |on: bool| f64::from(u8::from(on));
-        let mut all = vec![
-            Measurement::new("store_full", now, flag(self.journal.is_full())),
-            Measurement::new("log_full", now, flag(self.log.is_full())),
-            Measurement::new("store_failing", now, flag(self.journal.failure().is_some())),
-            Measurement::new("log_failing", now, flag(self.log_failure.is_some())),
-            Measurement::new("audit_failing", now, flag(self.audit_failure.is_some())),
-            Measurement::new("samples_given_up_total", now, self.journal.given_up() as f64),
-        ];
-        for (receiver, stats) in self.alerts.receivers() {
-            let labels: Labels = [("receiver", receiver)].into_iter().collect();
-            for (metric, count) in [
-                ("notifications_delivered_total", stats.delivered),
-                ("notifications_failed_total", stats.failed),
-                ("notifications_given_up_total", stats.given_up),
-                ("notifications_waiting", stats.waiting as u64),
-            ] {
-                all.push(Measurement::new(metric, now, count as f64).with_labels(labels.clone()));
-            }
-        }
-        all
     }
 
     fn evaluate(&mut self, measurements: &[Measurement], now: i64) -> (Evaluation, Vec<ActiveAlert>) {
@@ -399,6 +397,16 @@ impl Core {
         saved
     }
 
+    /// Whether the clock can be relied upon for what is removed by age: one that leaps ahead would make everything old at once.
+    /// After a leap of more than an hour nothing is removed for an hour, and then it is believed.
+    fn is_clock_steady(&mut self, now: i64) -> bool {
+        if self.last_step.is_none_or(|last| now.saturating_sub(last) > LEAP) {
+            self.leapt_at = Some(now);
+        }
+        self.last_step = Some(now);
+        self.leapt_at.is_none_or(|leapt| !(leapt..leapt.saturating_add(LEAP)).contains(&now))
+    }
+
     /// Once a day: events that nobody asks for any more. The alerts are saved whole before.
     fn prune(&mut self, now: i64, saved: bool) {
         if saved && self.pruned_at.is_none_or(|last| !(last..last.saturating_add(DAY)).contains(&now)) {
@@ -418,7 +426,9 @@ impl Core {
         if let Some(why) = &self.log_failure {
             tracing::error!(why, "the health log takes no record");
         }
-        if let Err(error) = self.log.maintain(now) {
+        if self.is_clock_steady(now)
+            && let Err(error) = self.log.maintain(now)
+        {
             tracing::warn!(%error, "the health log can't be tidied up");
         }
     }
@@ -430,18 +440,6 @@ fn verdict_entry(evaluation: &Evaluation, changes: &[VerdictChange]) -> Vec<Entr
     }
     let body = serde_json::json!({ "changes": changes, "evaluation": evaluation }).to_string();
     vec![Entry { at: evaluation.at, kind: VERDICT_EVENT, body }]
-}
-
-/// Whether a sampler kept its time, without looking at two counts: the first sample tells already.
-fn paces(report: &SamplerReport) -> Vec<Measurement> {
-    let labels: Labels = [("sampler", &*report.sampler)].into_iter().collect();
-    let of = |metric: &'static str, value: f64| {
-        if report.retired {
-            return Measurement::stale(metric, labels.clone(), report.finished);
-        }
-        Measurement::new(metric, report.finished, value).with_labels(labels.clone())
-    };
-    vec![of("sampler_missed_ticks", report.missed as f64), of("sampler_late", f64::from(u8::from(report.late)))]
 }
 
 fn entry(event: &AlertEvent) -> Entry {

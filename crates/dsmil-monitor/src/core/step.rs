@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dsmil_alert::AlertEvent;
 use dsmil_gate::{Evaluation, Measurement, Verdict};
-use dsmil_health::Scores;
+use dsmil_health::{AuditAnchor, Scores};
 use dsmil_sample::SamplerReport;
 use serde::Serialize;
 
@@ -15,6 +15,8 @@ pub struct Intake {
     pub reports: Vec<SamplerReport>,
     /// The scores, if they were computed.
     pub scores: Option<Scores>,
+    /// How far the audit log was found sound when they were: it is kept in the store, out of reach of who can write to the log.
+    pub audit_anchor: Option<AuditAnchor>,
 }
 
 /// A gate that decides otherwise than before.

@@ -62,6 +62,7 @@ impl Setup {
             spec,
             config,
             callbacks: Vec::new(),
+            workers: None,
         })
     }
 
