@@ -276,7 +276,7 @@ impl State {
         self.pending(seen);
         let fingerprint = seen.fingerprint();
         if let Some(alert) = self.alerts.get_mut(&fingerprint) {
-            (alert.state, alert.internal, alert.ack) = (AlertState::Firing, internal, None);
+            (alert.state, alert.internal) = (AlertState::Firing, internal);
             (alert.starts_at, alert.ends_at) = (Some(starts_at), None);
         }
         self.join(at, fingerprint, starts_at, groups);

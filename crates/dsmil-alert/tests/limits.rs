@@ -215,10 +215,11 @@ fn a_clock_that_goes_back_holds_nothing_up_and_one_that_leaps_loses_nothing() {
     assert_eq!(world.until(HOUR + MINUTE), ["3630s pager: +cpu"]);
     world.now = 2_000_000 * HOUR;
     world.observe(&[]);
-    world.deliver();
-    fail(&mut world, "pager", false);
+    assert_eq!(fail(&mut world, "pager", false), ["failed"]);
+    assert!(world.alerts.due(world.now).is_empty(), "a pause runs");
     world.now = 2 * HOUR;
     world.tick();
+    assert_eq!(world.alerts.due(world.now + 375 * SECOND).len(), 1, "and is not for ever");
     world.crash(false);
     for now in [i64::MIN, i64::MAX, 0, i64::MAX - 1, i64::MIN + 1] {
         world.now = now;

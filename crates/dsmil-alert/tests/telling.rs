@@ -81,6 +81,15 @@ fn pending_is_listed_and_not_told() {
     assert_eq!(world.state("alertname=cpu").unwrap().state, AlertState::Pending);
     let events = world.step(&Input::Observed(vec![])).unwrap();
     assert_eq!(kinds(&events), ["subsided"]);
+    // Of two that are called the same the worse counts.
+    for both in [[firing("alertname=x"), pending("alertname=x")], [pending("alertname=x"), firing("alertname=x")]] {
+        world.observe(&both);
+        assert_eq!(world.state("alertname=x").unwrap().state, AlertState::Firing);
+    }
+    world.deliver();
+    world.observe(&[]);
+    world.until(10 * MINUTE);
+    world = World::of("receivers = [\"pager\"]\ngroup_wait = \"0s\"", &["pager"]);
     assert!(world.state("alertname=cpu").is_none());
     // Fires, resolves, is pending again and subsides: it is still listed as resolved.
     world.observe(&[firing("alertname=cpu")]);
@@ -156,6 +165,8 @@ fn a_silence_keeps_quiet_and_ends_by_itself() {
     assert_eq!(world.state("alertname=cpu").unwrap().silenced_by, ["s1"]);
     assert_eq!(world.alerts.silences(world.now)[0].state, SilenceState::Active);
     assert_eq!(world.until(HOUR + MINUTE), ["3600s pager: +cpu"], "still firing: told as soon as it ends");
+    let ended = world.history.iter().find(|event| event.kind() == "silence-ended").unwrap();
+    assert_eq!(ended.at, HOUR, "to the millisecond");
     assert_eq!(world.alerts.silences(world.now)[0].state, SilenceState::Expired);
     assert!(world.state("alertname=cpu").unwrap().silenced_by.is_empty());
     world.until(26 * HOUR);
