@@ -58,3 +58,17 @@ instructions_of_python() {
 once=$(instructions_of_python 1)
 often=$(instructions_of_python 101)
 echo "decode_22_chunks_to_python $(((often - once) / 100))"
+
+say "a sample of CPU and memory, beside reading /proc by hand and psutil"
+cargo build --quiet --release -p dsmil-sample --examples
+taskset -c 0 "$venv/bin/python" benchmarks/sample_compare.py \
+    "read by hand=$target/release/examples/bench_sample hand" \
+    "dsmil, Rust=$target/release/examples/bench_sample dsmil" \
+    "Python, psutil=$venv/bin/python benchmarks/sample_psutil.py"
+
+say "gates: nanoseconds a rule and a gate of ten, and allocations"
+cargo run --quiet --release -p dsmil-gate --example speed
+
+say "the store and the health log"
+cargo run --quiet --release -p dsmil-history --example health_record
+cargo run --quiet --release -p dsmil-history --example soak

@@ -11,3 +11,6 @@ use_venv
 # than the examples and the conformance cases.
 bash scripts/wheel.sh --install
 "$venv/bin/python" -m pytest -n 2 "$@"
+
+# The HTTP endpoint against its own document. Arguments are for pytest: with some, only part of the tests was wanted.
+[ $# -gt 0 ] || bash scripts/fuzz-http.sh
