@@ -202,7 +202,7 @@ impl Net {
 }
 
 /// The nodes that a trigger waits for, where it waits for nodes.
-pub(crate) fn awaited<'a>(on: &'a On) -> &'a [Name] {
+pub(crate) fn awaited(on: &On) -> &[Name] {
     match on {
         On::Completed(names) | On::Failed(names) => names,
         On::Verdict(_) | On::Time(_) => &[],

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::net::Net;
 use crate::read::{Loader, draft};
-use crate::{PlanError, rollout};
+use crate::{Name, PlanError, rollout};
 
 /// A plan that is right: every name points somewhere, nothing waits for itself, no device is one that may not be touched.
 #[derive(Clone, Debug)]
@@ -206,12 +206,12 @@ impl Plan {
     pub fn gate_names(&self) -> Vec<&str> {
         let file = &self.file;
         let mut names: Vec<&str> = Vec::new();
-        names.extend(file.worker.iter().flat_map(|worker| worker.entry.iter().chain(&worker.success)).map(|name| name.as_str()));
+        names.extend(file.worker.iter().flat_map(|worker| worker.entry.iter().chain(&worker.success)).map(Name::as_str));
         for stage in &file.stage {
-            names.extend(stage.entry.iter().chain(&stage.exit).chain(&stage.background).map(|name| name.as_str()));
+            names.extend(stage.entry.iter().chain(&stage.exit).chain(&stage.background).map(Name::as_str));
         }
-        names.extend(file.phase.iter().flat_map(|phase| phase.entry.iter().chain(&phase.exit)).map(|name| name.as_str()));
-        names.extend(file.trigger.iter().filter_map(|trigger| trigger.condition.gate.as_ref()).map(|name| name.as_str()));
+        names.extend(file.phase.iter().flat_map(|phase| phase.entry.iter().chain(&phase.exit)).map(Name::as_str));
+        names.extend(file.trigger.iter().filter_map(|trigger| trigger.condition.gate.as_ref()).map(Name::as_str));
         names.sort_unstable();
         names.dedup();
         names
@@ -231,7 +231,7 @@ impl Plan {
             .gates
             .iter()
             .zip(&self.file.gate_files)
-            .map(|(source, name)| crate::Name::new(source.path.as_str(), name.place().clone()))
+            .map(|(source, name)| Name::new(source.path.as_str(), name.place().clone()))
             .collect();
         toml::to_string_pretty(&file).unwrap_or_default()
     }

@@ -39,6 +39,11 @@ pub(crate) fn escaped(text: &str) -> String {
     safe
 }
 
+/// A count among the lengths of a picture.
+pub(crate) fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// At most so many characters.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::{STYLE, groups, tick, tint};
 use crate::simulate::{BarKind, Row, Timeline};
-use crate::text::{brief, cut, escaped};
+use crate::text::{brief, cut, escaped, number};
 
 const LABEL: i64 = 230;
 const ROOM: i64 = 900;
@@ -18,8 +18,8 @@ impl Timeline {
     /// script, no font, no address; everything from the plan is escaped.
     pub fn gantt_svg(&self) -> String {
         let groups = groups(&self.rows);
-        let lines: usize = groups.iter().map(|(group, rows)| rows.len() + usize::from(group.is_some())).sum();
-        let (width, height) = (LABEL + ROOM + 3 * MARGIN, HEAD + ROW * lines as i64 + MARGIN);
+        let lines: i64 = groups.iter().map(|(group, rows)| number(rows.len()) + i64::from(group.is_some())).sum();
+        let (width, height) = (LABEL + ROOM + 3 * MARGIN, HEAD + ROW * lines + MARGIN);
         let title = escaped(&self.title);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n"

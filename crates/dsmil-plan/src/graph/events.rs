@@ -119,7 +119,9 @@ impl Events {
         let mut left = vec![true; self.after.len()];
         let mut before: Vec<Vec<usize>> = vec![Vec::new(); self.after.len()];
         for (from, next) in self.after.iter().enumerate() {
-            next.iter().for_each(|to| before[*to].push(from));
+            for to in next {
+                before[*to].push(from);
+            }
         }
         for (edges, others) in [(&self.after, &before), (&before, &self.after)] {
             let mut count: Vec<usize> = others.iter().map(|list| list.iter().filter(|event| left[**event]).count()).collect();
@@ -259,12 +261,11 @@ pub(crate) fn boost(net: &Net, file: &File, node: usize) -> Option<(usize, u64)>
     let worker = &file.worker[at];
     let help = worker.helps.as_ref()?;
     let helped = net.find(&help.worker)?;
-    let by = match help.speed_up {
-        Some(share) => u64::from(share.millionths()),
-        None => {
-            let whole = u64::from(net.nodes[helped].load.millionths());
-            u64::from(worker.load.millionths()).saturating_mul(1_000_000).checked_div(whole)?
-        }
+    let by = if let Some(share) = help.speed_up {
+        u64::from(share.millionths())
+    } else {
+        let whole = u64::from(net.nodes[helped].load.millionths());
+        u64::from(worker.load.millionths()).saturating_mul(1_000_000).checked_div(whole)?
     };
     Some((helped, by))
 }

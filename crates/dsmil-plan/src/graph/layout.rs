@@ -2,6 +2,7 @@
 //! plan gives the same picture everywhere.
 
 use super::{Edge, EdgeKind};
+use crate::text::number;
 
 /// Where a box lies, in pixels.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,12 +63,12 @@ pub(super) fn layout(steps: usize, edges: &[Edge]) -> Layout {
     let ys = heights(&points, &columns);
     let top = columns.iter().flatten().map(|point| ys[*point] - half(&points[*point])).min().unwrap_or(0);
     let bottom = columns.iter().flatten().map(|point| ys[*point] + half(&points[*point])).max().unwrap_or(0);
-    let spot = |point: usize| Spot { x: MARGIN + COLUMN * points[point].layer as i64, y: ys[point] - top + MARGIN };
+    let spot = |point: usize| Spot { x: MARGIN + COLUMN * number(points[point].layer), y: ys[point] - top + MARGIN };
     let last = points.iter().map(|point| point.layer).max().unwrap_or(0);
     Layout {
         spots: (0..steps).map(spot).collect(),
         bends: chains.into_iter().map(|chain| chain.into_iter().map(spot).collect()).collect(),
-        width: 2 * MARGIN + COLUMN * last as i64 + BOX_WIDTH,
+        width: 2 * MARGIN + COLUMN * number(last) + BOX_WIDTH,
         height: bottom - top + 2 * MARGIN,
     }
 }
@@ -98,9 +99,11 @@ fn ordered(points: &[Point]) -> Vec<Vec<usize>> {
     points.iter().enumerate().for_each(|(at, point)| columns[point.layer].push(at));
     let mut place = vec![0i64; points.len()];
     let settle = |column: &[usize], place: &mut Vec<i64>| {
-        column.iter().enumerate().for_each(|(row, point)| place[*point] = row as i64);
+        column.iter().enumerate().for_each(|(row, point)| place[*point] = number(row));
     };
-    columns.iter().for_each(|column| settle(column, &mut place));
+    for column in &columns {
+        settle(column, &mut place);
+    }
     for sweep in 0..SWEEPS {
         let to_right = sweep % 2 == 0;
         for step in 1..columns.len() {
@@ -108,7 +111,7 @@ fn ordered(points: &[Point]) -> Vec<Vec<usize>> {
             let key = |point: &usize| {
                 let near = if to_right { &points[*point].left } else { &points[*point].right };
                 let sum: i64 = near.iter().map(|other| place[*other] * 1000).sum();
-                if near.is_empty() { place[*point] * 1000 } else { sum / near.len() as i64 }
+                if near.is_empty() { place[*point] * 1000 } else { sum / number(near.len()) }
             };
             let mut column = columns[at].clone();
             column.sort_by_key(|point| (key(point), place[*point]));
@@ -144,7 +147,7 @@ fn heights(points: &[Point], columns: &[Vec<usize>]) -> Vec<i64> {
                     if near.is_empty() {
                         ys[*point]
                     } else {
-                        near.iter().map(|other| ys[*other]).sum::<i64>() / near.len() as i64
+                        near.iter().map(|other| ys[*other]).sum::<i64>() / number(near.len())
                     }
                 })
                 .collect();

@@ -49,48 +49,48 @@ impl Graph<'_> {
         for (step, spot) in self.steps().iter().zip(&layout.spots) {
             let count = teams.len();
             let team = step.team.as_deref().map(|team| *teams.entry(team).or_insert(count));
-            self.step(&mut svg, step, *spot, team);
+            draw_step(&mut svg, step, *spot, team);
         }
         svg.push_str("</g>\n</svg>\n");
         svg
     }
+}
 
-    fn step(&self, svg: &mut String, step: &Step, spot: Spot, team: Option<usize>) {
-        let (x, y) = (spot.x, spot.y - BOX_HEIGHT / 2);
-        let fill = match step.kind {
-            StepKind::Phase => "#eceff1",
-            StepKind::Stage => "#fdf2d0",
-            StepKind::Worker => tint(team),
-        };
-        let (line, width) = if step.is_critical { ("#c0392b", 2) } else { ("#556", 1) };
-        let dash = if step.start.is_none() { " stroke-dasharray=\"4 3\"" } else { "" };
-        let radius = if step.kind == StepKind::Phase { 22 } else { 5 };
-        let time = match (step.start, step.end) {
-            (Some(start), Some(end)) if start == end => format!("at {}", brief(end)),
-            (Some(start), Some(end)) => format!("{} to {}", brief(start), brief(end)),
-            _ => "when needed".to_owned(),
-        };
-        let second = match &step.team {
-            Some(team) => format!("{time} · {team}"),
-            None if step.kind == StepKind::Phase => format!("phase ends {time}"),
-            None => time.clone(),
-        };
-        let about = self.about(step);
-        _ = writeln!(svg, "<g><title>{}</title>", escaped(&about));
-        _ = writeln!(
-            svg,
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"{line}\" stroke-width=\"{width}\"{dash}/>"
-        );
-        let (middle, name, below) = (x + BOX_WIDTH / 2, escaped(&cut(&step.name, 28)), escaped(&cut(&second, 36)));
-        _ = writeln!(svg, "<text class=\"n\" x=\"{middle}\" y=\"{}\">{name}</text>", y + 20);
-        _ = writeln!(svg, "<text class=\"t\" x=\"{middle}\" y=\"{}\">{below}</text></g>", y + 36);
-    }
+fn draw_step(svg: &mut String, step: &Step, spot: Spot, team: Option<usize>) {
+    let (x, y) = (spot.x, spot.y - BOX_HEIGHT / 2);
+    let fill = match step.kind {
+        StepKind::Phase => "#eceff1",
+        StepKind::Stage => "#fdf2d0",
+        StepKind::Worker => tint(team),
+    };
+    let (line, width) = if step.is_critical { ("#c0392b", 2) } else { ("#556", 1) };
+    let dash = if step.start.is_none() { " stroke-dasharray=\"4 3\"" } else { "" };
+    let radius = if step.kind == StepKind::Phase { 22 } else { 5 };
+    let time = match (step.start, step.end) {
+        (Some(start), Some(end)) if start == end => format!("at {}", brief(end)),
+        (Some(start), Some(end)) => format!("{} to {}", brief(start), brief(end)),
+        _ => "when needed".to_owned(),
+    };
+    let second = match &step.team {
+        Some(team) => format!("{time} · {team}"),
+        None if step.kind == StepKind::Phase => format!("phase ends {time}"),
+        None => time.clone(),
+    };
+    let about = about(step);
+    _ = writeln!(svg, "<g><title>{}</title>", escaped(&about));
+    _ = writeln!(
+        svg,
+        "<rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"{line}\" stroke-width=\"{width}\"{dash}/>"
+    );
+    let (middle, name, below) = (x + BOX_WIDTH / 2, escaped(&cut(&step.name, 28)), escaped(&cut(&second, 36)));
+    _ = writeln!(svg, "<text class=\"n\" x=\"{middle}\" y=\"{}\">{name}</text>", y + 20);
+    _ = writeln!(svg, "<text class=\"t\" x=\"{middle}\" y=\"{}\">{below}</text></g>", y + 36);
+}
 
-    /// What a picture shows of a step when one points at it.
-    fn about(&self, step: &Step) -> String {
-        let within = step.within.as_ref().map(|within| format!(", in {within}")).unwrap_or_default();
-        format!("{}{within}; slack {}", step.name, brief(step.slack))
-    }
+/// What a picture shows of a step when one points at it.
+fn about(step: &Step) -> String {
+    let within = step.within.as_ref().map(|within| format!(", in {within}")).unwrap_or_default();
+    format!("{}{within}; slack {}", step.name, brief(step.slack))
 }
 
 /// A smooth line from the right side of a box to the left side of another.

@@ -85,7 +85,6 @@ fn watched(body: &mut Body, file: &File, gates: &Gates, index: usize, chance: Ch
         let verdict = gates.drawn(gate, own, u64::MAX - count, chance);
         let time = chance.millionths(own, For::GateTime, count).map_or(earliest, moment);
         match verdict {
-            Verdict::Go => {}
             Verdict::Hold => {
                 body.held = gates.recheck(gate, stage.recheck);
                 body.gate = Some(gate);
@@ -97,7 +96,7 @@ fn watched(body: &mut Body, file: &File, gates: &Gates, index: usize, chance: Ch
                 body.duration = time;
                 body.ending = if verdict == Verdict::NoGo { Ending::Failed } else { Ending::RollBack };
             }
-            Verdict::NoGo | Verdict::RollBack => {}
+            Verdict::Go | Verdict::NoGo | Verdict::RollBack => {}
         }
     }
     body.duration += body.held;

@@ -83,7 +83,7 @@ impl<'a> Simulation<'a> {
     pub fn timeline(&self, mode: Mode, run: u32) -> Timeline {
         let setup = Setup::of(self.plan);
         let chance = Chance::of_run(self.seed, u64::from(run));
-        timeline::timeline(self.plan, &setup, Machine::new(&setup, mode, chance).run())
+        timeline::timeline(self.plan, &setup, &Machine::new(&setup, mode, chance).run())
     }
 }
 
@@ -97,6 +97,6 @@ impl Plan {
     /// help are as in the plan.
     pub fn timeline(&self, mode: Mode) -> Timeline {
         let setup = Setup::of(self);
-        timeline::timeline(self, &setup, Machine::new(&setup, mode, Chance::None).run())
+        timeline::timeline(self, &setup, &Machine::new(&setup, mode, Chance::None).run())
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn outcome(setup: &Setup<'_>, outcome: &trace::Outcome) -> Outcome {
     }
 }
 
-pub(super) fn timeline(plan: &Plan, setup: &Setup<'_>, trace: Trace) -> Timeline {
+pub(super) fn timeline(plan: &Plan, setup: &Setup<'_>, trace: &Trace) -> Timeline {
     let row = |(at, node): (usize, &crate::net::Node)| {
         let (kind, within, team) = match node.what {
             What::Worker(own) => {
