@@ -479,15 +479,27 @@ typedef struct dsmil_audit_report dsmil_audit_report;
 // fork() the child's copy answers DSMIL_ERROR_FORKED to everything: the child frees it and opens the device anew.
 typedef struct dsmil_device dsmil_device;
 
-// The gates of a file, with what was recorded for them. Threads may share it: one uses it at a time, the others wait. A child
-// made by fork() goes on with a copy of its own; only if another thread was using it at that moment the child's copy answers
-// DSMIL_ERROR_FORKED.
+// The gates of a file, with what was recorded for them. Threads may share it: one uses it at a time, the others
+// wait. A child made by fork() goes on with a copy of its own; only if another thread was using it at that moment
+// the child's copy answers DSMIL_ERROR_FORKED.
 //
 // What no rule looks at any more is dropped by dsmil_gate_evaluate() after every 100,000 samples.
 typedef struct dsmil_gate dsmil_gate;
 
 // The isolations that were in force at one moment. It never changes, so that threads may share it.
 typedef struct dsmil_isolations dsmil_isolations;
+
+// What a callback measures. It belongs to the library and lives until the callback returns; only the callback's own
+// thread may use it.
+typedef struct dsmil_metrics dsmil_metrics;
+
+// A monitor that runs, on threads of its own. Threads may share it. After fork() the child's copy answers
+// DSMIL_ERROR_FORKED to everything: the child frees it. A child that goes on without exec keeps the state directory
+// held until it ends.
+typedef struct dsmil_monitor dsmil_monitor;
+
+// How a monitor is started: make options, set what is wanted, start with them as often as is wanted, free them.
+typedef struct dsmil_monitor_options dsmil_monitor_options;
 
 // How a device is opened: make one, set what differs from the default, open with it as often as is wanted, free it.
 // Ranges are checked when a device is opened.
@@ -503,8 +515,17 @@ typedef struct dsmil_scan dsmil_scan;
 // A simulated device that is served as a file on which any program's ioctl works. Threads may share it.
 typedef struct dsmil_server dsmil_server;
 
-// What gates decide at a time, and on what evidence. It never changes, so that threads may share it; it outlives the gate or
-// the monitor that it is of, and is as good in a child made by fork().
+// A step of a monitor: what was seen, what the gates decide, what happened to alerts. It never changes, so that
+// threads may share it; it outlives the monitor, and is as good in a child made by fork().
+typedef struct dsmil_step dsmil_step;
+
+// The steps of a monitor from the time of dsmil_monitor_subscribe() on. At most 1,024 wait to be read, then the
+// oldest is dropped. Threads may share it: each step is given to one of them. In a child made by fork() it answers
+// DSMIL_ERROR_FORKED.
+typedef struct dsmil_subscription dsmil_subscription;
+
+// What gates decide at a time, and on what evidence. It never changes, so that threads may share it; it outlives the
+// gate or the monitor that it is of, and is as good in a child made by fork().
 typedef struct dsmil_verdict dsmil_verdict;
 
 // The last failure of a call on this thread. What does not apply is 0, false or NULL. The texts live until the
@@ -739,7 +760,8 @@ typedef struct dsmil_gate_verdict {
     double threshold;
     // When to look again, in milliseconds since the Unix epoch, if has_look_again.
     int64_t look_again_at_ms;
-    // How many members don't go: dsmil_verdict_gate_reason() says why. A gate that goes may have some, if others outvoted them.
+    // How many members don't go: dsmil_verdict_gate_reason() says why. A gate that goes may have some, if others
+    // outvoted them.
     size_t reasons;
     // May the step be taken?
     dsmil_decision decision;
@@ -794,6 +816,33 @@ typedef struct dsmil_lint {
     // Its line, from 1.
     uint32_t line;
 } dsmil_lint;
+
+// A function that measures: it adds what it sees to `metrics`, and says with dsmil_metrics_fail() what it can't see.
+// It is called on a thread of the library, never twice at a time for one sampler, and may block: one that takes
+// longer than its time-out has failed, and is called again when it has returned. It may use the library; see
+// dsmil_monitor_stop() for what would wait for itself. It must not leave by longjmp or a C++ exception, and a child
+// that it makes by fork() must end by exec or _exit.
+typedef void (*dsmil_sampler_function)(struct dsmil_metrics *metrics, void *context);
+
+// A function that is told of each step. `step` belongs to the library and lives until the function returns. It is
+// called on a thread of the library, never twice at a time; one that is slow misses steps and holds nothing up. It
+// may use the library; see dsmil_monitor_stop() for what would wait for itself. It must not leave by longjmp or a
+// C++ exception, and a child that it makes by fork() must end by exec or _exit.
+typedef void (*dsmil_step_function)(const struct dsmil_step *step, void *context);
+
+// A score, 0 to 100.
+typedef struct dsmil_score {
+    // The score.
+    double value;
+    // The same over what was measured here: without external attestations.
+    double own_value;
+    // When it was computed, in milliseconds since the Unix epoch.
+    int64_t at_ms;
+    // Of how many checks.
+    size_t checks;
+    // How many of them passed.
+    size_t passed;
+} dsmil_score;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1224,8 +1273,8 @@ dsmil_status dsmil_device_sim_accesses(const struct dsmil_device *device, uint16
 // Errors: DSMIL_ERROR_NULL, _ARGUMENT (no such request), _NOT_SIMULATED (also once it is closed).
 dsmil_status dsmil_device_sim_requests(const struct dsmil_device *device, int32_t request, uint64_t *count);
 
-// What is decided: the worst of all gates of the file; of all rules, if it has no gate. DSMIL_DECISION_NO_GO for NULL: what
-// isn't there lets no step be taken.
+// What is decided: the worst of all gates of the file; of all rules, if it has no gate. DSMIL_DECISION_NO_GO for
+// NULL: what isn't there lets no step be taken.
 //
 // Never blocks; threads may share.
 dsmil_decision dsmil_verdict_of(const struct dsmil_verdict *verdict);
@@ -1239,12 +1288,11 @@ int64_t dsmil_verdict_at(const struct dsmil_verdict *verdict);
 // How many reasons there are why it isn't go: 0 if it is, and for NULL. Never blocks; threads may share.
 size_t dsmil_verdict_reason_count(const struct dsmil_verdict *verdict);
 
-// One reason why it isn't go, by its position from 0; NULL where there is none. They are those of the gates that don't go, in
-// the order of the file and each once; those of the rules, if the file has no gate.
+// One reason why it isn't go, by its position from 0; NULL where there is none. They are those of the gates that
+// don't go, in the order of the file and each once; those of the rules, if the file has no gate.
 //
 // The text belongs to the verdict. Never blocks; threads may share.
-const char *dsmil_verdict_reason(const struct dsmil_verdict *verdict,
-                                 size_t index);
+const char *dsmil_verdict_reason(const struct dsmil_verdict *verdict, size_t index);
 
 // How many gates the file has; 0 for NULL. Never blocks; threads may share.
 size_t dsmil_verdict_gate_count(const struct dsmil_verdict *verdict);
@@ -1274,11 +1322,11 @@ dsmil_status dsmil_verdict_rule(const struct dsmil_verdict *verdict, const char 
 // Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (the file has no such zone).
 dsmil_status dsmil_verdict_zone(const struct dsmil_verdict *verdict, const char *name, struct dsmil_zone_verdict *zone);
 
-// Everything: the gates, zones and rules with their evidence, as one line of JSON. The same samples give the same bytes.
+// Everything: the gates, zones and rules with their evidence, as one line of JSON. The same samples give the same
+// bytes.
 //
 // *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL.
-dsmil_status dsmil_verdict_json(const struct dsmil_verdict *verdict,
-                                char **json);
+dsmil_status dsmil_verdict_json(const struct dsmil_verdict *verdict, char **json);
 
 // Everything in words, over several lines.
 //
@@ -1296,9 +1344,9 @@ const char *dsmil_decision_name(int32_t decision);
 // Reads a gate file.
 //
 // *gate is to be freed with dsmil_gate_free(). Blocks for the file. Any thread.
-// Errors: DSMIL_ERROR_NULL, _FILE (it can't be read), _GATES (the detail has line and key of what is wrong first, the message all).
-dsmil_status dsmil_gate_load(const char *path,
-                             struct dsmil_gate **gate);
+// Errors: DSMIL_ERROR_NULL, _FILE (it can't be read), _GATES (the detail has line and key of what is wrong first,
+// the message all).
+dsmil_status dsmil_gate_load(const char *path, struct dsmil_gate **gate);
 
 // Reads the text of a gate file. `name` stands for the file in messages; NULL is "gates".
 //
@@ -1308,19 +1356,23 @@ dsmil_status dsmil_gate_parse(const char *content, const char *name, struct dsmi
 // Frees a gate. NULL is fine; verdicts go on. Never blocks. No other thread may be using it.
 void dsmil_gate_free(struct dsmil_gate *gate);
 
-// What the file says, as 64 hexadecimal digits: comments, spaces and the order of keys don't change it. NULL for NULL.
+// What the file says, as 64 hexadecimal digits: comments, spaces and the order of keys don't change it. NULL for
+// NULL.
 //
 // The text belongs to the gate. Never blocks; threads may share.
 const char *dsmil_gate_fingerprint(const struct dsmil_gate *gate);
 
-// What the gates decide on these metrics alone, at a time in milliseconds since the Unix epoch or DSMIL_NOW: nothing that
-// was recorded counts, and nothing is remembered. A rule that must fail for a time before it fires is pending, and holds.
+// What the gates decide on these metrics alone, at a time in milliseconds since the Unix epoch or DSMIL_NOW: nothing
+// that was recorded counts, and nothing is remembered. A rule that must fail for a time before it fires is pending,
+// and holds.
 //
-// `metrics` is a JSON object with a key for each metric: {"cpu_percent": 40.0, "disk_free_bytes": [{"labels": {"path": "/"},
-// "value": 1e9, "at": "2026-11-21T12:00:00Z"}]}. What has no "at" was observed at that very time; null could not be read.
+// `metrics` is a JSON object with a key for each metric: {"cpu_percent": 40.0, "disk_free_bytes": [{"labels":
+// {"path": "/"}, "value": 1e9, "at": "2026-11-21T12:00:00Z"}]}. What has no "at" was observed at that very time;
+// null could not be read.
 //
 // *verdict is to be freed with dsmil_verdict_free(). Never blocks; threads may share.
-// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _METRICS (the message names the metric). Then there is no verdict, and that is no go.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _METRICS (the message names the metric). Then there is no verdict, and that
+// is no go.
 dsmil_status dsmil_gate_check_json(const struct dsmil_gate *gate,
                                    const char *metrics,
                                    int64_t at_ms,
@@ -1330,7 +1382,8 @@ dsmil_status dsmil_gate_check_json(const struct dsmil_gate *gate,
 // milliseconds since the Unix epoch or DSMIL_NOW. One that comes late takes its place in time.
 //
 // Blocks for other threads' calls on the gate. Threads may share.
-// Errors: DSMIL_ERROR_NULL, _ARGUMENT (a name that is none), _CONFLICT (another value for that time; the first stays), _FORKED.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT (a name that is none), _CONFLICT (another value for that time; the first
+// stays), _FORKED.
 dsmil_status dsmil_gate_record(const struct dsmil_gate *gate,
                                const char *metric,
                                const struct dsmil_label *labels,
@@ -1338,8 +1391,8 @@ dsmil_status dsmil_gate_record(const struct dsmil_gate *gate,
                                int64_t at_ms,
                                double value);
 
-// Records that a series ends at a time: from then on it has no value and is not missed, until it is recorded again. One that
-// just falls silent is missed.
+// Records that a series ends at a time: from then on it has no value and is not missed, until it is recorded again.
+// One that just falls silent is missed.
 //
 // Blocks for other threads' calls on the gate. Threads may share. Errors: as dsmil_gate_record().
 dsmil_status dsmil_gate_record_end(const struct dsmil_gate *gate,
@@ -1348,27 +1401,23 @@ dsmil_status dsmil_gate_record_end(const struct dsmil_gate *gate,
                                    size_t label_count,
                                    int64_t at_ms);
 
-// Says that a metric can't be read, and why; with NULL for `why` that it can be read again. Until then every rule that looks at
-// it is a failing rule.
+// Says that a metric can't be read, and why; with NULL for `why` that it can be read again. Until then every rule
+// that looks at it is a failing rule.
 //
 // Blocks for other threads' calls on the gate. Threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _FORKED.
-dsmil_status dsmil_gate_record_unreadable(const struct dsmil_gate *gate,
-                                          const char *metric,
-                                          const char *why);
+dsmil_status dsmil_gate_record_unreadable(const struct dsmil_gate *gate, const char *metric, const char *why);
 
 // Drops the recorded samples from before a time, but for the newest of each series.
 //
 // Blocks for other threads' calls on the gate. Threads may share. Errors: DSMIL_ERROR_NULL, _FORKED.
 dsmil_status dsmil_gate_forget(const struct dsmil_gate *gate, int64_t before_ms);
 
-// Carries all states on to a time, in milliseconds since the Unix epoch or DSMIL_NOW, and tells what the gates decide on what
-// was recorded. What was observed after that time is not seen.
+// Carries all states on to a time, in milliseconds since the Unix epoch or DSMIL_NOW, and tells what the gates
+// decide on what was recorded. What was observed after that time is not seen.
 //
 // *verdict is to be freed with dsmil_verdict_free(). Blocks for other threads' calls on the gate. Threads may share.
 // Errors: DSMIL_ERROR_NULL, _FORKED. Then there is no verdict, and that is no go.
-dsmil_status dsmil_gate_evaluate(const struct dsmil_gate *gate,
-                                 int64_t at_ms,
-                                 struct dsmil_verdict **verdict);
+dsmil_status dsmil_gate_evaluate(const struct dsmil_gate *gate, int64_t at_ms, struct dsmil_verdict **verdict);
 
 // The states of all rules, as one line of JSON: what must survive a restart. The samples are not in it.
 //
@@ -1376,43 +1425,339 @@ dsmil_status dsmil_gate_evaluate(const struct dsmil_gate *gate,
 // Errors: DSMIL_ERROR_NULL, _FORKED, _ENCODE.
 dsmil_status dsmil_gate_save(const struct dsmil_gate *gate, char **state);
 
-// Goes on from a saved state as if the program had never stopped, also with what is only kept firing. Record the samples that
-// the rules look back at again.
+// Goes on from a saved state as if the program had never stopped, also with what is only kept firing. Record the
+// samples that the rules look back at again.
 //
 // Blocks for other threads' calls on the gate. Threads may share.
-// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _GATE_STATE (it is of other gates, or was changed: the gate stays as it is), _FORKED.
-dsmil_status dsmil_gate_restore(const struct dsmil_gate *gate,
-                                const char *state);
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _GATE_STATE (it is of other gates, or was changed: the gate stays as it is),
+// _FORKED.
+dsmil_status dsmil_gate_restore(const struct dsmil_gate *gate, const char *state);
 
 // How many doubts there are about the file; 0 for NULL. Never blocks; threads may share.
 size_t dsmil_gate_lint_count(const struct dsmil_gate *gate);
 
-// One doubt about the file, by its position from 0, in the order of the lines: a rule that can never fire or always does, a
-// missing unit, a gate that can never open.
+// One doubt about the file, by its position from 0, in the order of the lines: a rule that can never fire or always
+// does, a missing unit, a gate that can never open.
 //
 // Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (there is no such position).
-dsmil_status dsmil_gate_lint(const struct dsmil_gate *gate,
-                             size_t index,
-                             struct dsmil_lint *lint);
+dsmil_status dsmil_gate_lint(const struct dsmil_gate *gate, size_t index, struct dsmil_lint *lint);
 
-// The rules as alerting rules for Prometheus (YAML), with the same meaning, in a group of this name. *not_expressed, which may be
-// NULL, tells how much Prometheus can't express: each stands as a comment at the head of the text.
+// The rules as alerting rules for Prometheus (YAML), with the same meaning, in a group of this name. *not_expressed,
+// which may be NULL, tells how much Prometheus can't express: each stands as a comment at the head of the text.
 //
-// *yaml is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+// *yaml is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL,
+// _ARGUMENT.
 dsmil_status dsmil_gate_export_prometheus(const struct dsmil_gate *gate,
                                           const char *group,
                                           char **yaml,
                                           size_t *not_expressed);
 
-// Runs the tests of a test file against the gate file that it names, in virtual time. *held and *failed tell how many of its
-// expectations did and did not hold, *report says in words which did not: that is no error. `report` may be NULL.
+// Runs the tests of a test file against the gate file that it names, in virtual time. *held and *failed tell how
+// many of its expectations did and did not hold, *report says in words which did not: that is no error. `report` may
+// be NULL.
 //
-// *report is to be freed with dsmil_string_free(). Blocks for the files and for as long as the tests take. Any thread.
+// *report is to be freed with dsmil_string_free(). Blocks for the files and for as long as the tests take. Any
+// thread.
 // Errors: DSMIL_ERROR_NULL, _FILE, _GATES.
-dsmil_status dsmil_gate_test_file(const char *path,
-                                  size_t *held,
-                                  size_t *failed,
-                                  char **report);
+dsmil_status dsmil_gate_test_file(const char *path, size_t *held, size_t *failed, char **report);
+
+// Adds an observation: of a metric with these labels (NULL and 0 for none), at a time in milliseconds since the Unix
+// epoch or DSMIL_NOW. At most 20,000 in a sample.
+//
+// Never blocks. Errors: DSMIL_ERROR_NULL, _ARGUMENT (a name that is none): then it is not added, and the sample goes
+// on.
+dsmil_status dsmil_metrics_add(struct dsmil_metrics *metrics,
+                               const char *metric,
+                               const struct dsmil_label *labels,
+                               size_t label_count,
+                               int64_t at_ms,
+                               double value);
+
+// Says that something could not be measured, and why (copied; of several the first counts). What was added counts
+// all the same; the sample has failed, and the metrics that it should have given and didn't can't be read until it
+// succeeds.
+//
+// Never blocks. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+dsmil_status dsmil_metrics_fail(struct dsmil_metrics *metrics, const char *why);
+
+// How long the callback still has until its time-out, in milliseconds; 0 after it, once the monitor stops, and for
+// NULL.
+//
+// Never blocks.
+uint64_t dsmil_metrics_remaining_ms(const struct dsmil_metrics *metrics);
+
+// New options, each at its default. Never NULL; free them with dsmil_monitor_options_free(). Never blocks.
+struct dsmil_monitor_options *dsmil_monitor_options_new(void);
+
+// Frees options. NULL is fine; monitors that were started with them go on. Never blocks.
+void dsmil_monitor_options_free(struct dsmil_monitor_options *options);
+
+// The configuration file (the path is copied; it is read at the start). It must belong to root or to this user, and
+// nobody else may write to it: it names commands that are run. Its endpoint is not served: that is for the command
+// `dsmil monitor`. Default: none, with everything at its default.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_monitor_options_set_config(struct dsmil_monitor_options *options, const char *path);
+
+// The text of a configuration (copied) in place of a file; `name` stands for the file in messages, NULL is "config".
+// Paths in it count from the working directory. It is read at the start.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+dsmil_status dsmil_monitor_options_set_config_text(struct dsmil_monitor_options *options,
+                                                   const char *content,
+                                                   const char *name);
+
+// Gates beside those of the configuration (what their file says is copied); `name` stands for the file. A rule's
+// name must be unique among all.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+dsmil_status dsmil_monitor_options_add_gate(struct dsmil_monitor_options *options,
+                                            const char *name,
+                                            const struct dsmil_gate *gate);
+
+// The device, as dsmil_device_open() takes it (copied). Default: what the configuration says, or DSMIL_DEVICE, or
+// /dev/dsmil-72dev.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _SPEC.
+dsmil_status dsmil_monitor_options_set_device(struct dsmil_monitor_options *options, const char *spec);
+
+// How the device is opened (copied): deadlines and tries. The run directory and the policy are those of these
+// options, not of those.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_monitor_options_set_device_options(struct dsmil_monitor_options *options,
+                                                      const struct dsmil_options *device_options);
+
+// The run directory (copied). Default: as for dsmil_options_set_run_dir().
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_monitor_options_set_run_dir(struct dsmil_monitor_options *options, const char *run_dir);
+
+// One more policy file beside the machine's (copied). Default: as for dsmil_options_set_policy().
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_monitor_options_set_policy(struct dsmil_monitor_options *options, const char *policy);
+
+// Where samples, states and logs are kept (copied); made with mode 0700 if it is missing. One monitor has it at a
+// time. Default: what DSMIL_STATE_DIR says, or the configuration. Without any of them nothing starts.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_monitor_options_set_state_dir(struct dsmil_monitor_options *options, const char *state_dir);
+
+// Adds a sampler of the program: `function` is called with `context` every `interval_ms` and may take `timeout_ms`,
+// 1 to 86,400,000 both, on a thread of the library, from the start until dsmil_monitor_stop() returns DSMIL_OK or
+// dsmil_monitor_free() returns. The name is copied; it must be unique among all samplers.
+//
+// Not to be called while another thread uses the options. Never blocks. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+dsmil_status dsmil_monitor_add_sampler(struct dsmil_monitor_options *options,
+                                       const char *name,
+                                       uint64_t interval_ms,
+                                       uint64_t timeout_ms,
+                                       dsmil_sampler_function function,
+                                       void *context);
+
+// Says that a sampler that was added gives this metric (copied): if it fails, the metric can't be read, and rules
+// that look at it fail. A metric that it has given once is known without this.
+//
+// Not to be called while another thread uses the options. Never blocks.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT (no such sampler was added, or a name that is none).
+dsmil_status dsmil_monitor_expect_metric(struct dsmil_monitor_options *options,
+                                         const char *sampler,
+                                         const char *metric);
+
+// Waits for the next step, for `timeout_ms` milliseconds at most; UINT64_MAX waits for ever.
+//
+// *step is to be freed with dsmil_step_free(). Blocks as long as said, or until the monitor ends. Threads may share.
+// Errors: DSMIL_ERROR_NULL, _TIMEOUT (none came), _ENDED (the monitor has ended, and all was read), _FORKED.
+dsmil_status dsmil_subscription_next(const struct dsmil_subscription *subscription,
+                                     uint64_t timeout_ms,
+                                     struct dsmil_step **step);
+
+// Ends a subscription. NULL is fine. Never blocks. No other thread may be using it.
+void dsmil_subscription_free(struct dsmil_subscription *subscription);
+
+// When the step was taken, in milliseconds since the Unix epoch; 0 for NULL. Never blocks; threads may share.
+int64_t dsmil_step_at(const struct dsmil_step *step);
+
+// How many steps were dropped before this one because nobody read them; 0 for NULL. Never blocks; threads may share.
+uint64_t dsmil_step_missed(const struct dsmil_step *step);
+
+// Whether all of the step is on the disk; false for NULL. If not, it is tried again with the next step, and nobody
+// is told of an alert before.
+//
+// Never blocks; threads may share.
+bool dsmil_step_is_saved(const struct dsmil_step *step);
+
+// What the gates of the monitor decide in this step, on what evidence.
+//
+// *verdict is to be freed with dsmil_verdict_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_step_verdict(const struct dsmil_step *step, struct dsmil_verdict **verdict);
+
+// What was measured since the step before of a metric with these labels (NULL and 0 for none; the series may have
+// more), and when, in milliseconds since the Unix epoch; of several the newest. `at_ms` may be NULL. A sampler whose
+// interval is longer than the steps' gives nothing to some: dsmil_monitor_value() knows what it gave last.
+//
+// Never blocks; threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT (also: several series have these labels), _NO_VALUE.
+dsmil_status dsmil_step_value(const struct dsmil_step *step,
+                              const char *metric,
+                              const struct dsmil_label *labels,
+                              size_t label_count,
+                              double *value,
+                              int64_t *at_ms);
+
+// Everything as one line of JSON: at, verdict, reasons, evaluation, changes, measurements, scores, alerts, errors,
+// saved, missed.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL.
+dsmil_status dsmil_step_json(const struct dsmil_step *step, char **json);
+
+// Frees a step. NULL is fine. Never blocks. One that a callback is given is not to be freed.
+void dsmil_step_free(struct dsmil_step *step);
+
+// Starts a monitor: takes the state directory, goes on where the last one ended, and begins to sample. The options
+// are copied.
+//
+// *monitor is to be freed with dsmil_monitor_free(). Blocks for files. Any thread.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT (no state directory), _SPEC, _RUN_DIRECTORY, _CONFIG and _GATES (the detail
+// has file and line), _HELD (another monitor has the directory), 10xx to 14xx. Then nothing runs.
+dsmil_status dsmil_monitor_start(const struct dsmil_monitor_options *options, struct dsmil_monitor **monitor);
+
+// Takes one step without a loop: every sampler once, the scores, the gates. What is decided is in the store;
+// notifications wait there for the next monitor.
+//
+// *step is to be freed with dsmil_step_free(). Blocks for files, for the slowest sampler (at most for its time-out),
+// and until each callback has returned. Any thread. Errors: as dsmil_monitor_start().
+dsmil_status dsmil_monitor_once(const struct dsmil_monitor_options *options, struct dsmil_step **step);
+
+// Begins to keep the steps from here on, for dsmil_subscription_next().
+//
+// *subscription is to be freed with dsmil_subscription_free(); it may outlive the monitor. Never blocks; threads may
+// share.
+// Errors: DSMIL_ERROR_NULL, _ENDED, _FORKED.
+dsmil_status dsmil_monitor_subscribe(const struct dsmil_monitor *monitor, struct dsmil_subscription **subscription);
+
+// Has a function called with `context` for each step from here on, on a thread of its own, until
+// dsmil_monitor_stop() returns DSMIL_OK or dsmil_monitor_free() returns; the last step that was taken is among them.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED, _FORKED, _THREAD.
+dsmil_status dsmil_monitor_on_step(const struct dsmil_monitor *monitor, dsmil_step_function function, void *context);
+
+// What the gates decide now, and on what evidence: that of the newest step, whose time dsmil_verdict_at() tells.
+//
+// *verdict is to be freed with dsmil_verdict_free(). Never blocks; threads may share.
+// Errors: DSMIL_ERROR_NULL, _NO_VALUE (no step was taken yet), _ENDED, _FORKED. Then there is no verdict, and that
+// is no go.
+dsmil_status dsmil_monitor_verdict(const struct dsmil_monitor *monitor, struct dsmil_verdict **verdict);
+
+// What was measured last of a metric with these labels (NULL and 0 for none; the series may have more), and when, in
+// milliseconds since the Unix epoch. `at_ms` may be NULL.
+//
+// Blocks for a moment; threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT (also: several series have these labels), _NO_VALUE, _ENDED, _FORKED.
+dsmil_status dsmil_monitor_value(const struct dsmil_monitor *monitor,
+                                 const char *metric,
+                                 const struct dsmil_label *labels,
+                                 size_t label_count,
+                                 double *value,
+                                 int64_t *at_ms);
+
+// The health score: how well the machine and its devices are.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _NO_VALUE (it was not computed yet), _ENDED, _FORKED.
+dsmil_status dsmil_monitor_health(const struct dsmil_monitor *monitor, struct dsmil_score *score);
+
+// The security score: how well the machine and its devices are guarded.
+//
+// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _NO_VALUE (it was not computed yet), _ENDED, _FORKED.
+dsmil_status dsmil_monitor_security(const struct dsmil_monitor *monitor, struct dsmil_score *score);
+
+// The health score as JSON: with every check, its weight, result and evidence.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: as dsmil_monitor_health().
+dsmil_status dsmil_monitor_health_json(const struct dsmil_monitor *monitor, char **json);
+
+// The security score as JSON: with every check, its weight, result and evidence.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: as
+// dsmil_monitor_security().
+dsmil_status dsmil_monitor_security_json(const struct dsmil_monitor *monitor, char **json);
+
+// The alerts that are pending or firing, and those that have resolved lately, as a list in JSON.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
+// _FORKED.
+dsmil_status dsmil_monitor_alerts_json(const struct dsmil_monitor *monitor, char **json);
+
+// The silences as a list in JSON.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
+// _FORKED.
+dsmil_status dsmil_monitor_silences_json(const struct dsmil_monitor *monitor, char **json);
+
+// How the monitor itself is, as JSON: at, steps, doubts (what stands against relying on it), errors (what can't be
+// sampled, and why), anomalies of devices.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
+// _FORKED.
+dsmil_status dsmil_monitor_status_json(const struct dsmil_monitor *monitor, char **json);
+
+// Says that somebody takes care of a firing alert, whose fingerprint dsmil_monitor_alerts_json() tells: nobody is
+// told of it again. When it returns, it is on the disk.
+//
+// Blocks for a step at most; threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _FINGERPRINT, _UNKNOWN_ALERT, _NOT_FIRING, _WORDS, _NOT_SAVED, _ENDED,
+// _FORKED.
+dsmil_status dsmil_monitor_ack(const struct dsmil_monitor *monitor,
+                               const char *fingerprint,
+                               const char *by,
+                               const char *comment);
+
+// Has nobody told of some alerts for a while: those that all matchers fit, which are written as
+// `severity="critical"` or `device=~"0x80.*"`. It ends by itself. When it returns, it is on the disk.
+//
+// `starts_at_ms` may be DSMIL_NOW. *id, which names the silence, is to be freed with dsmil_string_free(). Blocks for
+// a step at most; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _MATCHER, _SILENCE (it can't be kept as it
+// is), _NOT_SAVED, _ENDED, _FORKED.
+dsmil_status dsmil_monitor_silence(const struct dsmil_monitor *monitor,
+                                   const char *const *matchers,
+                                   size_t matcher_count,
+                                   int64_t starts_at_ms,
+                                   uint64_t duration_ms,
+                                   const char *by,
+                                   const char *comment,
+                                   char **id);
+
+// Ends a silence now. When it returns, it is on the disk.
+//
+// Blocks for a step at most; threads may share.
+// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _UNKNOWN_SILENCE, _WORDS, _NOT_SAVED, _ENDED, _FORKED.
+dsmil_status dsmil_monitor_expire_silence(const struct dsmil_monitor *monitor, const char *id, const char *by);
+
+// Puts another configuration and other gates in force, without a gap: those of `options`, or, if that is NULL, those
+// of the start, read again. The state of what didn't change goes on; so do the samplers of the program, the device
+// and the directories. *anew, which may be NULL, gets the names of the rules that begin anew, as a list in JSON.
+//
+// *anew is to be freed with dsmil_string_free(). Blocks for files and for a step at most; threads may share.
+// Errors: DSMIL_ERROR_NULL, _CONFIG, _GATES, 10xx to 14xx, _ENDED, _FORKED: then all stays as it was.
+dsmil_status dsmil_monitor_reload(const struct dsmil_monitor *monitor,
+                                  const struct dsmil_monitor_options *options,
+                                  char **anew);
+
+// Stops a monitor: it takes a last step with all that was seen, lets the state directory go, and calls no function
+// of the program any more. The handle stays and answers DSMIL_ERROR_ENDED from then on. Stopping twice is fine.
+//
+// Blocks for some seconds at most, unless the disk hangs. Threads may share. From a callback of the monitor it is
+// refused, since it would wait for that very callback.
+// Errors: DSMIL_ERROR_NULL, _FORKED, _IN_CALLBACK (it runs on), _CALLBACK_RUNS (it has stopped, but a callback has
+// not returned after 5 s: what it uses must live until another dsmil_monitor_stop() returns DSMIL_OK).
+dsmil_status dsmil_monitor_stop(const struct dsmil_monitor *monitor);
+
+// Stops a monitor, if it isn't yet, and frees the handle. NULL is fine; subscriptions, steps and verdicts go on.
+//
+// Blocks as dsmil_monitor_stop(), and until each callback has returned. No other thread may be using the handle.
+// From a callback of the monitor it does nothing, and dsmil_last_error() then says DSMIL_ERROR_IN_CALLBACK.
+void dsmil_monitor_free(struct dsmil_monitor *monitor);
 
 #ifdef __cplusplus
 }  // extern "C"

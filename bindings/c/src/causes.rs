@@ -1,4 +1,5 @@
-//! What goes wrong with gates and the monitor, as failures: each by its stable name, with file and line where they are known.
+//! What goes wrong with gates and the monitor, as failures: each by its stable name, with file and line where they
+//! are known.
 
 use std::io;
 use std::path::Path;

@@ -36,8 +36,8 @@ fn forked(what: &str) -> Failure {
     Failure::new(dsmil_status::DSMIL_ERROR_FORKED, &format!("{what}: free the handle here and make a new one"))
 }
 
-/// A value that threads take turns with. It has none of a process in it, so that a child made by fork() goes on with its copy.
-/// Only if another thread was at it at that very moment it may be half changed, and can't be used there.
+/// A value that threads take turns with. It has none of a process in it, so that a child made by fork() goes on with
+/// its copy. Only if another thread was at it at that very moment it may be half changed, and can't be used there.
 #[derive(Debug)]
 pub(crate) struct Turns<T> {
     pid: AtomicU32,

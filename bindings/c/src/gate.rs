@@ -22,9 +22,9 @@ use crate::verdict::dsmil_verdict;
 /// After so many samples what no rule looks at any more is dropped.
 const TIDY_EVERY: usize = 100_000;
 
-/// The gates of a file, with what was recorded for them. Threads may share it: one uses it at a time, the others wait. A child
-/// made by fork() goes on with a copy of its own; only if another thread was using it at that moment the child's copy answers
-/// DSMIL_ERROR_FORKED.
+/// The gates of a file, with what was recorded for them. Threads may share it: one uses it at a time, the others
+/// wait. A child made by fork() goes on with a copy of its own; only if another thread was using it at that moment
+/// the child's copy answers DSMIL_ERROR_FORKED.
 ///
 /// What no rule looks at any more is dropped by dsmil_gate_evaluate() after every 100,000 samples.
 pub struct dsmil_gate {
@@ -130,7 +130,8 @@ pub(crate) fn load(path: &Path) -> Result<GateFile, Failure> {
 /// Reads a gate file.
 ///
 /// *gate is to be freed with dsmil_gate_free(). Blocks for the file. Any thread.
-/// Errors: DSMIL_ERROR_NULL, _FILE (it can't be read), _GATES (the detail has line and key of what is wrong first, the message all).
+/// Errors: DSMIL_ERROR_NULL, _FILE (it can't be read), _GATES (the detail has line and key of what is wrong first,
+/// the message all).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_gate_load(path: *const c_char, gate: *mut *mut dsmil_gate) -> dsmil_status {
     call(|| {
@@ -171,7 +172,8 @@ pub unsafe extern "C" fn dsmil_gate_free(gate: *mut dsmil_gate) {
     }
 }
 
-/// What the file says, as 64 hexadecimal digits: comments, spaces and the order of keys don't change it. NULL for NULL.
+/// What the file says, as 64 hexadecimal digits: comments, spaces and the order of keys don't change it. NULL for
+/// NULL.
 ///
 /// The text belongs to the gate. Never blocks; threads may share.
 #[unsafe(no_mangle)]
@@ -180,14 +182,17 @@ pub unsafe extern "C" fn dsmil_gate_fingerprint(gate: *const dsmil_gate) -> *con
     unsafe { gate.as_ref() }.map_or(std::ptr::null(), |gate| gate.fingerprint.as_ptr())
 }
 
-/// What the gates decide on these metrics alone, at a time in milliseconds since the Unix epoch or DSMIL_NOW: nothing that
-/// was recorded counts, and nothing is remembered. A rule that must fail for a time before it fires is pending, and holds.
+/// What the gates decide on these metrics alone, at a time in milliseconds since the Unix epoch or DSMIL_NOW: nothing
+/// that was recorded counts, and nothing is remembered. A rule that must fail for a time before it fires is pending,
+/// and holds.
 ///
-/// `metrics` is a JSON object with a key for each metric: {"cpu_percent": 40.0, "disk_free_bytes": [{"labels": {"path": "/"},
-/// "value": 1e9, "at": "2026-11-21T12:00:00Z"}]}. What has no "at" was observed at that very time; null could not be read.
+/// `metrics` is a JSON object with a key for each metric: {"cpu_percent": 40.0, "disk_free_bytes": [{"labels":
+/// {"path": "/"}, "value": 1e9, "at": "2026-11-21T12:00:00Z"}]}. What has no "at" was observed at that very time;
+/// null could not be read.
 ///
 /// *verdict is to be freed with dsmil_verdict_free(). Never blocks; threads may share.
-/// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _METRICS (the message names the metric). Then there is no verdict, and that is no go.
+/// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _METRICS (the message names the metric). Then there is no verdict, and that
+/// is no go.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_gate_check_json(
     gate: *const dsmil_gate,
@@ -213,7 +218,8 @@ pub unsafe extern "C" fn dsmil_gate_check_json(
 /// milliseconds since the Unix epoch or DSMIL_NOW. One that comes late takes its place in time.
 ///
 /// Blocks for other threads' calls on the gate. Threads may share.
-/// Errors: DSMIL_ERROR_NULL, _ARGUMENT (a name that is none), _CONFLICT (another value for that time; the first stays), _FORKED.
+/// Errors: DSMIL_ERROR_NULL, _ARGUMENT (a name that is none), _CONFLICT (another value for that time; the first
+/// stays), _FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_gate_record(
     gate: *const dsmil_gate,
@@ -230,8 +236,8 @@ pub unsafe extern "C" fn dsmil_gate_record(
     })
 }
 
-/// Records that a series ends at a time: from then on it has no value and is not missed, until it is recorded again. One that
-/// just falls silent is missed.
+/// Records that a series ends at a time: from then on it has no value and is not missed, until it is recorded again.
+/// One that just falls silent is missed.
 ///
 /// Blocks for other threads' calls on the gate. Threads may share. Errors: as dsmil_gate_record().
 #[unsafe(no_mangle)]
@@ -252,8 +258,8 @@ pub unsafe extern "C" fn dsmil_gate_record_end(
     })
 }
 
-/// Says that a metric can't be read, and why; with NULL for `why` that it can be read again. Until then every rule that looks at
-/// it is a failing rule.
+/// Says that a metric can't be read, and why; with NULL for `why` that it can be read again. Until then every rule
+/// that looks at it is a failing rule.
 ///
 /// Blocks for other threads' calls on the gate. Threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _FORKED.
 #[unsafe(no_mangle)]
@@ -282,8 +288,8 @@ pub unsafe extern "C" fn dsmil_gate_forget(gate: *const dsmil_gate, before_ms: i
     })
 }
 
-/// Carries all states on to a time, in milliseconds since the Unix epoch or DSMIL_NOW, and tells what the gates decide on what
-/// was recorded. What was observed after that time is not seen.
+/// Carries all states on to a time, in milliseconds since the Unix epoch or DSMIL_NOW, and tells what the gates
+/// decide on what was recorded. What was observed after that time is not seen.
 ///
 /// *verdict is to be freed with dsmil_verdict_free(). Blocks for other threads' calls on the gate. Threads may share.
 /// Errors: DSMIL_ERROR_NULL, _FORKED. Then there is no verdict, and that is no go.
@@ -320,11 +326,12 @@ pub unsafe extern "C" fn dsmil_gate_save(gate: *const dsmil_gate, state: *mut *m
     })
 }
 
-/// Goes on from a saved state as if the program had never stopped, also with what is only kept firing. Record the samples that
-/// the rules look back at again.
+/// Goes on from a saved state as if the program had never stopped, also with what is only kept firing. Record the
+/// samples that the rules look back at again.
 ///
 /// Blocks for other threads' calls on the gate. Threads may share.
-/// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _GATE_STATE (it is of other gates, or was changed: the gate stays as it is), _FORKED.
+/// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _GATE_STATE (it is of other gates, or was changed: the gate stays as it is),
+/// _FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_gate_restore(gate: *const dsmil_gate, state: *const c_char) -> dsmil_status {
     call(|| {
@@ -345,8 +352,8 @@ pub unsafe extern "C" fn dsmil_gate_lint_count(gate: *const dsmil_gate) -> usize
     unsafe { gate.as_ref() }.map_or(0, |gate| gate.lints.len())
 }
 
-/// One doubt about the file, by its position from 0, in the order of the lines: a rule that can never fire or always does, a
-/// missing unit, a gate that can never open.
+/// One doubt about the file, by its position from 0, in the order of the lines: a rule that can never fire or always
+/// does, a missing unit, a gate that can never open.
 ///
 /// Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT (there is no such position).
 #[unsafe(no_mangle)]
@@ -368,10 +375,11 @@ pub unsafe extern "C" fn dsmil_gate_lint(gate: *const dsmil_gate, index: usize, 
     })
 }
 
-/// The rules as alerting rules for Prometheus (YAML), with the same meaning, in a group of this name. *not_expressed, which may be
-/// NULL, tells how much Prometheus can't express: each stands as a comment at the head of the text.
+/// The rules as alerting rules for Prometheus (YAML), with the same meaning, in a group of this name. *not_expressed,
+/// which may be NULL, tells how much Prometheus can't express: each stands as a comment at the head of the text.
 ///
-/// *yaml is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT.
+/// *yaml is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL,
+/// _ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_gate_export_prometheus(
     gate: *const dsmil_gate,
@@ -394,10 +402,12 @@ pub unsafe extern "C" fn dsmil_gate_export_prometheus(
     })
 }
 
-/// Runs the tests of a test file against the gate file that it names, in virtual time. *held and *failed tell how many of its
-/// expectations did and did not hold, *report says in words which did not: that is no error. `report` may be NULL.
+/// Runs the tests of a test file against the gate file that it names, in virtual time. *held and *failed tell how
+/// many of its expectations did and did not hold, *report says in words which did not: that is no error. `report` may
+/// be NULL.
 ///
-/// *report is to be freed with dsmil_string_free(). Blocks for the files and for as long as the tests take. Any thread.
+/// *report is to be freed with dsmil_string_free(). Blocks for the files and for as long as the tests take. Any
+/// thread.
 /// Errors: DSMIL_ERROR_NULL, _FILE, _GATES.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_gate_test_file(

@@ -73,7 +73,8 @@ pub struct dsmil_gate_verdict {
     pub threshold: f64,
     /// When to look again, in milliseconds since the Unix epoch, if has_look_again.
     pub look_again_at_ms: i64,
-    /// How many members don't go: dsmil_verdict_gate_reason() says why. A gate that goes may have some, if others outvoted them.
+    /// How many members don't go: dsmil_verdict_gate_reason() says why. A gate that goes may have some, if others
+    /// outvoted them.
     pub reasons: usize,
     /// May the step be taken?
     pub decision: dsmil_decision,
@@ -113,8 +114,8 @@ pub struct dsmil_zone_verdict {
     pub decision: dsmil_decision,
 }
 
-/// What gates decide at a time, and on what evidence. It never changes, so that threads may share it; it outlives the gate or
-/// the monitor that it is of, and is as good in a child made by fork().
+/// What gates decide at a time, and on what evidence. It never changes, so that threads may share it; it outlives the
+/// gate or the monitor that it is of, and is as good in a child made by fork().
 pub struct dsmil_verdict {
     evaluation: Arc<Evaluation>,
     reasons: Vec<CString>,
@@ -193,8 +194,8 @@ fn named<T>(noun: &str, name: &str, found: Option<T>) -> Result<T, Failure> {
     found.ok_or_else(|| Failure::argument("name", &format!("the gate file has no {noun} {name}")))
 }
 
-/// What is decided: the worst of all gates of the file; of all rules, if it has no gate. DSMIL_DECISION_NO_GO for NULL: what
-/// isn't there lets no step be taken.
+/// What is decided: the worst of all gates of the file; of all rules, if it has no gate. DSMIL_DECISION_NO_GO for
+/// NULL: what isn't there lets no step be taken.
 ///
 /// Never blocks; threads may share.
 #[unsafe(no_mangle)]
@@ -225,8 +226,8 @@ pub unsafe extern "C" fn dsmil_verdict_reason_count(verdict: *const dsmil_verdic
     unsafe { verdict.as_ref() }.map_or(0, |verdict| verdict.reasons.len())
 }
 
-/// One reason why it isn't go, by its position from 0; NULL where there is none. They are those of the gates that don't go, in
-/// the order of the file and each once; those of the rules, if the file has no gate.
+/// One reason why it isn't go, by its position from 0; NULL where there is none. They are those of the gates that
+/// don't go, in the order of the file and each once; those of the rules, if the file has no gate.
 ///
 /// The text belongs to the verdict. Never blocks; threads may share.
 #[unsafe(no_mangle)]
@@ -332,7 +333,8 @@ pub unsafe extern "C" fn dsmil_verdict_zone(
     })
 }
 
-/// Everything: the gates, zones and rules with their evidence, as one line of JSON. The same samples give the same bytes.
+/// Everything: the gates, zones and rules with their evidence, as one line of JSON. The same samples give the same
+/// bytes.
 ///
 /// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL.
 #[unsafe(no_mangle)]

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of the header: what a reader meets first comes first.
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 22] = [
     "status",
     "failure",
     "library",
@@ -26,9 +26,13 @@ const SOURCES: [&str; 18] = [
     "label",
     "verdict",
     "gate",
+    "metrics",
+    "monitor_options",
+    "step",
+    "monitor",
 ];
 /// Files that declare nothing to C.
-const INTERNAL: [&str; 5] = ["lib", "call", "causes", "forked", "pointer"];
+const INTERNAL: [&str; 6] = ["lib", "call", "causes", "forked", "pointer", "running"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
