@@ -1683,6 +1683,38 @@ dsmil_status dsmil_monitor_health_json(const struct dsmil_monitor *monitor, char
 // dsmil_monitor_security().
 dsmil_status dsmil_monitor_security_json(const struct dsmil_monitor *monitor, char **json);
 
+// How the monitor itself is, as JSON: at, steps, doubts (what stands against relying on it), errors (what can't be
+// sampled, and why), anomalies of devices.
+//
+// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
+// _FORKED.
+dsmil_status dsmil_monitor_status_json(const struct dsmil_monitor *monitor, char **json);
+
+// Puts another configuration and other gates in force, without a gap: those of `options`, or, if that is NULL, those
+// of the start, read again. The state of what didn't change goes on; so do the samplers of the program, the device
+// and the directories. *anew, which may be NULL, gets the names of the rules that begin anew, as a list in JSON.
+//
+// *anew is to be freed with dsmil_string_free(). Blocks for files and for a step at most; threads may share.
+// Errors: DSMIL_ERROR_NULL, _CONFIG, _GATES, 10xx to 14xx, _ENDED, _FORKED: then all stays as it was.
+dsmil_status dsmil_monitor_reload(const struct dsmil_monitor *monitor,
+                                  const struct dsmil_monitor_options *options,
+                                  char **anew);
+
+// Stops a monitor: it takes a last step with all that was seen, lets the state directory go, and calls no function
+// of the program any more. The handle stays and answers DSMIL_ERROR_ENDED from then on. Stopping twice is fine.
+//
+// Blocks for some seconds at most, unless the disk hangs. Threads may share. From a callback of the monitor it is
+// refused, since it would wait for that very callback.
+// Errors: DSMIL_ERROR_NULL, _FORKED, _IN_CALLBACK (it runs on), _CALLBACK_RUNS (it has stopped, but a callback has
+// not returned after 5 s: what it uses must live until another dsmil_monitor_stop() returns DSMIL_OK).
+dsmil_status dsmil_monitor_stop(const struct dsmil_monitor *monitor);
+
+// Stops a monitor, if it isn't yet, and frees the handle. NULL is fine; subscriptions, steps and verdicts go on.
+//
+// Blocks as dsmil_monitor_stop(), and until each callback has returned. No other thread may be using the handle.
+// From a callback of the monitor it does nothing, and dsmil_last_error() then says DSMIL_ERROR_IN_CALLBACK.
+void dsmil_monitor_free(struct dsmil_monitor *monitor);
+
 // The alerts that are pending or firing, and those that have resolved lately, as a list in JSON.
 //
 // *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
@@ -1694,13 +1726,6 @@ dsmil_status dsmil_monitor_alerts_json(const struct dsmil_monitor *monitor, char
 // *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
 // _FORKED.
 dsmil_status dsmil_monitor_silences_json(const struct dsmil_monitor *monitor, char **json);
-
-// How the monitor itself is, as JSON: at, steps, doubts (what stands against relying on it), errors (what can't be
-// sampled, and why), anomalies of devices.
-//
-// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
-// _FORKED.
-dsmil_status dsmil_monitor_status_json(const struct dsmil_monitor *monitor, char **json);
 
 // Says that somebody takes care of a firing alert, whose fingerprint dsmil_monitor_alerts_json() tells: nobody is
 // told of it again. When it returns, it is on the disk.
@@ -1733,31 +1758,6 @@ dsmil_status dsmil_monitor_silence(const struct dsmil_monitor *monitor,
 // Blocks for a step at most; threads may share.
 // Errors: DSMIL_ERROR_NULL, _ARGUMENT, _UNKNOWN_SILENCE, _WORDS, _NOT_SAVED, _ENDED, _FORKED.
 dsmil_status dsmil_monitor_expire_silence(const struct dsmil_monitor *monitor, const char *id, const char *by);
-
-// Puts another configuration and other gates in force, without a gap: those of `options`, or, if that is NULL, those
-// of the start, read again. The state of what didn't change goes on; so do the samplers of the program, the device
-// and the directories. *anew, which may be NULL, gets the names of the rules that begin anew, as a list in JSON.
-//
-// *anew is to be freed with dsmil_string_free(). Blocks for files and for a step at most; threads may share.
-// Errors: DSMIL_ERROR_NULL, _CONFIG, _GATES, 10xx to 14xx, _ENDED, _FORKED: then all stays as it was.
-dsmil_status dsmil_monitor_reload(const struct dsmil_monitor *monitor,
-                                  const struct dsmil_monitor_options *options,
-                                  char **anew);
-
-// Stops a monitor: it takes a last step with all that was seen, lets the state directory go, and calls no function
-// of the program any more. The handle stays and answers DSMIL_ERROR_ENDED from then on. Stopping twice is fine.
-//
-// Blocks for some seconds at most, unless the disk hangs. Threads may share. From a callback of the monitor it is
-// refused, since it would wait for that very callback.
-// Errors: DSMIL_ERROR_NULL, _FORKED, _IN_CALLBACK (it runs on), _CALLBACK_RUNS (it has stopped, but a callback has
-// not returned after 5 s: what it uses must live until another dsmil_monitor_stop() returns DSMIL_OK).
-dsmil_status dsmil_monitor_stop(const struct dsmil_monitor *monitor);
-
-// Stops a monitor, if it isn't yet, and frees the handle. NULL is fine; subscriptions, steps and verdicts go on.
-//
-// Blocks as dsmil_monitor_stop(), and until each callback has returned. No other thread may be using the handle.
-// From a callback of the monitor it does nothing, and dsmil_last_error() then says DSMIL_ERROR_IN_CALLBACK.
-void dsmil_monitor_free(struct dsmil_monitor *monitor);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -57,14 +57,14 @@ impl From<MonitorError> for Failure {
             MonitorError::History(error) => of_history(failure, &error),
             MonitorError::Sample(SampleError::Device(error)) => (*error).into(),
             MonitorError::Sample(SampleError::Config { key, .. }) => failure.about(Some(&key)),
-            MonitorError::Sample(SampleError::Read { path, source, .. }) => failure.in_file(path).because(&source),
+            MonitorError::Sample(SampleError::Read { path, source, .. })
+            | MonitorError::Notify(NotifyError::File { path, source, .. })
+            | MonitorError::Io { path, source, .. } => failure.in_file(path).because(&source),
             MonitorError::Sample(SampleError::Secret { path, .. })
             | MonitorError::Notify(NotifyError::Secret { path, .. })
             | MonitorError::Serve(ServeError::Tls { path, .. }) => failure.in_file(path),
-            MonitorError::Notify(NotifyError::File { path, source, .. }) => failure.in_file(path).because(&source),
             MonitorError::Serve(ServeError::KeysFile { path, line, .. }) => failure.in_file(path).at(line.unwrap_or(0), 0),
             MonitorError::Audit(error) => error.into(),
-            MonitorError::Io { path, source, .. } => failure.in_file(path).because(&source),
             MonitorError::Thread { source, .. } => failure.because(&source),
             _ => failure,
         }

@@ -66,9 +66,8 @@ pub struct Failure {
     kind: &'static CStr,
     fault: Option<&'static CStr>,
     rule_key: Option<CString>,
-    file: Option<CString>,
-    key: Option<CString>,
-    position: (u32, u32),
+    /// Boxed: few failures have one, and all are handed from function to function.
+    spot: Option<Box<Spot>>,
     message: CString,
     os_error: i32,
     id: Option<u16>,
@@ -76,6 +75,15 @@ pub struct Failure {
     state: Option<u32>,
     is_explicit: bool,
     was_interrupted: bool,
+}
+
+/// Where in what file something is wrong.
+#[derive(Debug, Default)]
+struct Spot {
+    file: Option<CString>,
+    key: Option<CString>,
+    line: u32,
+    column: u32,
 }
 
 thread_local! {
@@ -94,9 +102,7 @@ impl Failure {
             kind: status.name(),
             fault: None,
             rule_key: None,
-            file: None,
-            key: None,
-            position: (0, 0),
+            spot: None,
             message: c_text(message),
             os_error: 0,
             id: None,
@@ -123,20 +129,21 @@ impl Failure {
 
     /// About this file.
     pub(crate) fn in_file(mut self, file: impl AsRef<Path>) -> Self {
-        self.file = Some(c_text(&file.as_ref().to_string_lossy()));
+        self.spot.get_or_insert_default().file = Some(c_text(&file.as_ref().to_string_lossy()));
         self
     }
 
     /// At this line and column, from 1; 0 where they are not known.
     pub(crate) fn at(mut self, line: usize, column: usize) -> Self {
         let number = |number| u32::try_from(number).unwrap_or(0);
-        self.position = (number(line), number(column));
+        let spot = self.spot.get_or_insert_default();
+        (spot.line, spot.column) = (number(line), number(column));
         self
     }
 
     /// About this key.
     pub(crate) fn about(mut self, key: Option<&str>) -> Self {
-        self.key = key.map(c_text);
+        self.spot.get_or_insert_default().key = key.map(c_text);
         self
     }
 
@@ -164,23 +171,24 @@ impl Failure {
 
     #[cfg(test)]
     pub(crate) fn file_name(&self) -> Option<&str> {
-        self.file.as_ref().and_then(|file| file.to_str().ok())
+        self.spot.as_ref().and_then(|spot| spot.file.as_ref()?.to_str().ok())
     }
 
     fn detail(&self) -> dsmil_error_detail {
         let (chunk, bytes_done) = self.place.unwrap_or_default();
+        let spot = self.spot.as_deref();
         dsmil_error_detail {
             status: self.status,
             os_error: self.os_error,
             kind: self.kind.as_ptr(),
             fault: self.fault.map_or(ptr::null(), CStr::as_ptr),
             rule_key: self.rule_key.as_ref().map_or(ptr::null(), |key| key.as_ptr()),
-            file: self.file.as_ref().map_or(ptr::null(), |file| file.as_ptr()),
-            key: self.key.as_ref().map_or(ptr::null(), |key| key.as_ptr()),
+            file: spot.and_then(|spot| spot.file.as_ref()).map_or(ptr::null(), |file| file.as_ptr()),
+            key: spot.and_then(|spot| spot.key.as_ref()).map_or(ptr::null(), |key| key.as_ptr()),
             message: self.message.as_ptr(),
             bytes_done: bytes_done as u64,
-            line: self.position.0,
-            column: self.position.1,
+            line: spot.map_or(0, |spot| spot.line),
+            column: spot.map_or(0, |spot| spot.column),
             chunk,
             device_state: self.state.unwrap_or_default(),
             id: self.id.unwrap_or_default(),

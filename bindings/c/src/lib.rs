@@ -9,6 +9,7 @@
 // The safety contract of the exported functions is the comment that the header shows.
 #![allow(clippy::missing_safety_doc)]
 
+mod alert;
 mod audit;
 mod call;
 mod causes;
@@ -37,6 +38,7 @@ mod step;
 mod stop;
 mod verdict;
 
+pub use alert::*;
 pub use audit::*;
 pub use device::*;
 pub use failure::*;

@@ -2,26 +2,24 @@
 
 use std::ffi::{c_char, c_void};
 use std::ptr::NonNull;
-use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use dsmil::alert::{Matcher, Silence};
 use dsmil::gate::Sample;
 use dsmil::health::Score;
-use dsmil::monitor::{Monitor, MonitorError, Next, Subscription, View, Wish, new_silence_id, once};
+use dsmil::monitor::{Monitor, MonitorError, Next, Subscription, View, Wish, once};
 use dsmil::sample::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::call::call;
 use crate::failure::Failure;
 use crate::forked::Home;
-use crate::label::{dsmil_label, labels as labels_of, metric as metric_of, time};
+use crate::label::{dsmil_label, labels as labels_of, metric as metric_of};
 use crate::library::give;
 use crate::monitor_options::{Source, dsmil_monitor_options};
-use crate::pointer::{Out, free, handle, shared, text};
+use crate::pointer::{Out, free, handle, shared};
 use crate::running::{Context, Counted, Running};
 use crate::status::dsmil_status;
 use crate::step::{dsmil_step, dsmil_subscription, ended, only, put};
@@ -29,8 +27,6 @@ use crate::verdict::dsmil_verdict;
 
 /// Callbacks that go on after the end are waited for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More matchers than this are a mistake.
-const MOST_MATCHERS: usize = 64;
 
 /// A monitor that runs, on threads of its own. Threads may share it. After fork() the child's copy answers
 /// DSMIL_ERROR_FORKED to everything: the child frees it. A child that goes on without exec keeps the state directory
@@ -43,7 +39,8 @@ pub struct dsmil_monitor {
     source: Source,
     running: Arc<Running>,
     readers: Mutex<Vec<JoinHandle<()>>>,
-    silences: AtomicU64,
+    /// How many silences were made with it.
+    pub(crate) silences: AtomicU64,
 }
 
 /// A function that is told of each step. `step` belongs to the library and lives until the function returns. It is
@@ -78,11 +75,11 @@ impl dsmil_monitor {
         act(monitor.as_ref().filter(|monitor| monitor.is_running()).ok_or_else(ended)?)
     }
 
-    fn ask(&self, wish: Wish) -> Result<(), Failure> {
+    pub(crate) fn ask(&self, wish: Wish) -> Result<(), Failure> {
         self.with(|monitor| Ok(monitor.ask(wish).map(drop)?))
     }
 
-    fn view(&self) -> Result<Arc<View>, Failure> {
+    pub(crate) fn view(&self) -> Result<Arc<View>, Failure> {
         self.with(|monitor| Ok(monitor.view()))
     }
 
@@ -114,7 +111,9 @@ impl dsmil_monitor {
         }
         let readers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
         // Each has left its last callback, and only ends.
-        readers.into_iter().for_each(|reader| drop(reader.join()));
+        for reader in readers {
+            drop(reader.join());
+        }
         Ok(())
     }
 }
@@ -136,7 +135,7 @@ impl From<(Score, i64)> for dsmil_score {
 
 /// # Safety
 /// As for [`shared`].
-unsafe fn json_of(
+pub(crate) unsafe fn json_of(
     monitor: *const dsmil_monitor,
     json: *mut *mut c_char,
     make: impl FnOnce(&dsmil_monitor) -> Result<Value, Failure>,
@@ -374,26 +373,6 @@ pub unsafe extern "C" fn dsmil_monitor_security_json(monitor: *const dsmil_monit
     unsafe { json_of(monitor, json, |monitor| Ok(monitor.score(security)?.0.to_json())) }
 }
 
-/// The alerts that are pending or firing, and those that have resolved lately, as a list in JSON.
-///
-/// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
-/// _FORKED.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dsmil_monitor_alerts_json(monitor: *const dsmil_monitor, json: *mut *mut c_char) -> dsmil_status {
-    // SAFETY: the header asks for NULL or a live monitor, and room for a pointer.
-    unsafe { json_of(monitor, json, |monitor| Ok(json!(monitor.view()?.alerts))) }
-}
-
-/// The silences as a list in JSON.
-///
-/// *json is to be freed with dsmil_string_free(). Never blocks; threads may share. Errors: DSMIL_ERROR_NULL, _ENDED,
-/// _FORKED.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dsmil_monitor_silences_json(monitor: *const dsmil_monitor, json: *mut *mut c_char) -> dsmil_status {
-    // SAFETY: the header asks for NULL or a live monitor, and room for a pointer.
-    unsafe { json_of(monitor, json, |monitor| Ok(json!(monitor.view()?.silences))) }
-}
-
 /// How the monitor itself is, as JSON: at, steps, doubts (what stands against relying on it), errors (what can't be
 /// sampled, and why), anomalies of devices.
 ///
@@ -409,98 +388,6 @@ pub unsafe extern "C" fn dsmil_monitor_status_json(monitor: *const dsmil_monitor
             Ok(json!({ "at": view.at, "steps": view.steps, "doubts": doubts, "errors": errors, "anomalies": anomalies }))
         })
     }
-}
-
-/// Says that somebody takes care of a firing alert, whose fingerprint dsmil_monitor_alerts_json() tells: nobody is
-/// told of it again. When it returns, it is on the disk.
-///
-/// Blocks for a step at most; threads may share.
-/// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _FINGERPRINT, _UNKNOWN_ALERT, _NOT_FIRING, _WORDS, _NOT_SAVED, _ENDED,
-/// _FORKED.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dsmil_monitor_ack(
-    monitor: *const dsmil_monitor,
-    fingerprint: *const c_char,
-    by: *const c_char,
-    comment: *const c_char,
-) -> dsmil_status {
-    call(|| {
-        // SAFETY: the header asks for NULL or a live monitor, and for strings.
-        let (monitor, fingerprint) = unsafe { (shared(monitor, "monitor")?, text(fingerprint, "fingerprint")?) };
-        // SAFETY: as above.
-        let (by, comment) = unsafe { (text(by, "by")?.to_owned(), text(comment, "comment")?.to_owned()) };
-        let fingerprint = fingerprint.parse().map_err(MonitorError::Alert)?;
-        monitor.ask(Wish::Acknowledge { fingerprint, by, comment })
-    })
-}
-
-/// Has nobody told of some alerts for a while: those that all matchers fit, which are written as
-/// `severity="critical"` or `device=~"0x80.*"`. It ends by itself. When it returns, it is on the disk.
-///
-/// `starts_at_ms` may be DSMIL_NOW. *id, which names the silence, is to be freed with dsmil_string_free(). Blocks for
-/// a step at most; threads may share. Errors: DSMIL_ERROR_NULL, _ARGUMENT, _MATCHER, _SILENCE (it can't be kept as it
-/// is), _NOT_SAVED, _ENDED, _FORKED.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dsmil_monitor_silence(
-    monitor: *const dsmil_monitor,
-    matchers: *const *const c_char,
-    matcher_count: usize,
-    starts_at_ms: i64,
-    duration_ms: u64,
-    by: *const c_char,
-    comment: *const c_char,
-    id: *mut *mut c_char,
-) -> dsmil_status {
-    call(|| {
-        // SAFETY: the header asks for NULL or room for a pointer.
-        let out = unsafe { Out::new(id, "id") }?;
-        // SAFETY: the header asks for NULL or a live monitor, and for so many matchers.
-        let (monitor, matchers) = unsafe { (shared(monitor, "monitor")?, matchers_of(matchers, matcher_count)?) };
-        // SAFETY: the header asks for strings.
-        let (by, comment) = unsafe { (text(by, "by")?.to_owned(), text(comment, "comment")?.to_owned()) };
-        let starts_at = time(starts_at_ms);
-        let ends_at = starts_at.saturating_add(i64::try_from(duration_ms).unwrap_or(i64::MAX));
-        let id = new_silence_id(monitor.silences.fetch_add(1, Ordering::Relaxed));
-        monitor.ask(Wish::Silence(Silence { id: id.clone(), matchers, starts_at, ends_at, by, comment }))?;
-        out.set(give(&id));
-        Ok(())
-    })
-}
-
-/// # Safety
-/// `matchers` is NULL, or points to `count` strings.
-unsafe fn matchers_of(matchers: *const *const c_char, count: usize) -> Result<Vec<Matcher>, Failure> {
-    if matchers.is_null() {
-        return Err(Failure::null("matchers"));
-    }
-    if count > MOST_MATCHERS {
-        return Err(Failure::argument("matcher_count", &format!("{count} are more than {MOST_MATCHERS}")));
-    }
-    // SAFETY: not NULL, and the caller promises so many, of which there are few.
-    let given = unsafe { slice::from_raw_parts(matchers, count) };
-    let matcher = |matcher: &*const c_char| {
-        // SAFETY: the caller promises strings.
-        let matcher = unsafe { text(*matcher, "matchers[]") }?;
-        Ok(matcher.parse().map_err(MonitorError::Alert)?)
-    };
-    given.iter().map(matcher).collect()
-}
-
-/// Ends a silence now. When it returns, it is on the disk.
-///
-/// Blocks for a step at most; threads may share.
-/// Errors: DSMIL_ERROR_NULL, _ARGUMENT, _UNKNOWN_SILENCE, _WORDS, _NOT_SAVED, _ENDED, _FORKED.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dsmil_monitor_expire_silence(
-    monitor: *const dsmil_monitor,
-    id: *const c_char,
-    by: *const c_char,
-) -> dsmil_status {
-    call(|| {
-        // SAFETY: the header asks for NULL or a live monitor, and for strings.
-        let (monitor, id, by) = unsafe { (shared(monitor, "monitor")?, text(id, "id")?.to_owned(), text(by, "by")?.to_owned()) };
-        monitor.ask(Wish::Expire { id, by })
-    })
 }
 
 /// Puts another configuration and other gates in force, without a gap: those of `options`, or, if that is NULL, those

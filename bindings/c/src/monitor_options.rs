@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{c_char, c_void};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -240,7 +240,12 @@ pub unsafe extern "C" fn dsmil_monitor_options_set_run_dir(
     run_dir: *const c_char,
 ) -> dsmil_status {
     // SAFETY: the header asks for live options and a string.
-    unsafe { change(options, |options| set_path(&mut options.run_dir, path_of(run_dir, "run_dir")?)) }
+    unsafe {
+        change(options, |options| {
+            options.run_dir = Some(path_of(run_dir, "run_dir")?.to_path_buf());
+            Ok(())
+        })
+    }
 }
 
 /// One more policy file beside the machine's (copied). Default: as for dsmil_options_set_policy().
@@ -252,7 +257,12 @@ pub unsafe extern "C" fn dsmil_monitor_options_set_policy(
     policy: *const c_char,
 ) -> dsmil_status {
     // SAFETY: the header asks for live options and a string.
-    unsafe { change(options, |options| set_path(&mut options.policy, path_of(policy, "policy")?)) }
+    unsafe {
+        change(options, |options| {
+            options.policy = Some(path_of(policy, "policy")?.to_path_buf());
+            Ok(())
+        })
+    }
 }
 
 /// Where samples, states and logs are kept (copied); made with mode 0700 if it is missing. One monitor has it at a
@@ -265,12 +275,12 @@ pub unsafe extern "C" fn dsmil_monitor_options_set_state_dir(
     state_dir: *const c_char,
 ) -> dsmil_status {
     // SAFETY: the header asks for live options and a string.
-    unsafe { change(options, |options| set_path(&mut options.state_dir, path_of(state_dir, "state_dir")?)) }
-}
-
-fn set_path(place: &mut Option<PathBuf>, path: &Path) -> Result<(), Failure> {
-    *place = Some(path.to_path_buf());
-    Ok(())
+    unsafe {
+        change(options, |options| {
+            options.state_dir = Some(path_of(state_dir, "state_dir")?.to_path_buf());
+            Ok(())
+        })
+    }
 }
 
 /// Adds a sampler of the program: `function` is called with `context` every `interval_ms` and may take `timeout_ms`,

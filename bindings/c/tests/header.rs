@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of the header: what a reader meets first comes first.
-const SOURCES: [&str; 22] = [
+const SOURCES: [&str; 23] = [
     "status",
     "failure",
     "library",
@@ -30,6 +30,7 @@ const SOURCES: [&str; 22] = [
     "monitor_options",
     "step",
     "monitor",
+    "alert",
 ];
 /// Files that declare nothing to C.
 const INTERNAL: [&str; 6] = ["lib", "call", "causes", "forked", "pointer", "running"];
