@@ -34,7 +34,8 @@ impl Killer {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let library = dir.path().join("killer.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/killer/killer.c");
+        // Other crates use this module, too.
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../dsmil-history/tests/killer/killer.c");
         let status =
             Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source).status();
         assert!(status.unwrap().success(), "cc could not compile {source}");

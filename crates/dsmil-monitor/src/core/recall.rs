@@ -12,6 +12,10 @@ use crate::MonitorError;
 /// So many events are read at a time.
 const EVENTS_AT_ONCE: usize = 10_000;
 
+/// What was observed so long before what is usual was saved may have been handed in after that, in milliseconds. It is less than the
+/// baselines take for a clock that was set back: what they know already comes late, and is left out.
+const HANDED_IN_LATE: i64 = 300_000;
+
 /// The alerts as they were after an event.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,14 +33,15 @@ pub(crate) struct SavedUsual {
     pub(crate) usual: SavedBaselines,
 }
 
-/// The samples since a time, and of each series that fell silent before it the newest: it is to be missed, not forgotten.
+/// The samples since a time, and of each series that fell silent before it the newest: it is to be missed, not forgotten. Of one
+/// that has ended that is its end: evidence names it as before the restart.
 pub(crate) fn samples(store: &Reader, since: i64) -> Result<Samples, MonitorError> {
     let mut samples = store.recent(since)?;
     for series in store.series(None)?.into_iter().filter(|series| series.last < since) {
         let mut query = Query::new(series.metric, series.last, series.last);
         (query.labels, query.resolution) = (series.labels, Resolution::Raw);
         for found in store.query(&query)?.into_iter().filter(|found| found.labels == query.labels) {
-            for point in found.points.iter().filter(|point| !is_stale(point.value)) {
+            for point in &found.points {
                 samples.record(&found.metric, &found.labels, point.at, point.value);
             }
         }
@@ -69,7 +74,7 @@ pub(crate) fn baselines(store: &Reader, config: BaselineConfig) -> Result<Baseli
     let Some(text) = store.state(BASELINES_STATE)? else { return Ok(Baselines::new(config)?) };
     let saved: SavedUsual = parse(BASELINES_STATE, &text)?;
     let mut baselines = Baselines::restore(config, saved.usual)?;
-    let samples = store.recent(saved.until.saturating_add(1))?;
+    let samples = store.recent(saved.until.saturating_sub(HANDED_IN_LATE))?;
     let mut since: Vec<Measurement> = Vec::new();
     for series in samples.all() {
         let measured = |sample: &dsmil_gate::Sample| {
@@ -77,6 +82,8 @@ pub(crate) fn baselines(store: &Reader, config: BaselineConfig) -> Result<Baseli
         };
         since.extend(series.samples().iter().map(measured));
     }
+    // The end of a series is not to be learnt twice.
+    since.retain(|measurement| measurement.at > saved.until || !is_stale(measurement.value));
     since.sort_by_key(|measurement| measurement.at);
     for measurement in &since {
         drop(baselines.observe(measurement));
