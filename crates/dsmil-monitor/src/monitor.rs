@@ -296,8 +296,10 @@ impl Watch {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Control::Outcome) => self.settle(),
                 Ok(Control::Ask(wish, reply)) => {
-                    _ = reply.send(self.core.ask(&wish.into(), SystemClock.unix_ms()));
+                    let answer = self.core.ask(&wish.into(), SystemClock.unix_ms());
+                    // Who asked looks at the view next.
                     self.refresh();
+                    _ = reply.send(answer);
                 }
                 Ok(Control::Reload(new, reply)) => {
                     _ = reply.send(self.reload(&new.0, new.1));
