@@ -3,7 +3,19 @@
 from enum import IntEnum, StrEnum
 from typing import Self
 
-__all__ = ["Access", "Operation", "ProbeOutcome", "State"]
+__all__ = [
+    "Access",
+    "AlertState",
+    "CheckOutcome",
+    "Operation",
+    "Phase",
+    "ProbeOutcome",
+    "Recorded",
+    "Severity",
+    "SilenceState",
+    "State",
+    "Verdict",
+]
 
 
 class _Open(IntEnum):
@@ -63,3 +75,84 @@ class ProbeOutcome(StrEnum):
     """The driver doesn't know it."""
     NOT_ASKED = "not-asked"
     """It was not asked: no device is cleared, or the request before it failed."""
+
+
+class Verdict(StrEnum):
+    """May the next step be taken? From best to worst, in which order they compare. Only ``GO`` is true."""
+
+    GO = "go"
+    """Yes."""
+    HOLD = "hold"
+    """Not now; look again."""
+    NO_GO = "no-go"
+    """No."""
+    ROLL_BACK = "roll-back"
+    """No, and go back to the last good state."""
+
+    def __bool__(self) -> bool:
+        return self is Verdict.GO
+
+
+class Phase(StrEnum):
+    """Where a rule stands."""
+
+    INACTIVE = "inactive"
+    """Nothing fails."""
+    PENDING = "pending"
+    """It fails, but not yet for long enough."""
+    FIRING = "firing"
+    """It failed for long enough."""
+
+
+class Severity(StrEnum):
+    """How grave a rule or an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Recorded(StrEnum):
+    """What became of a sample."""
+
+    NEWEST = "newest"
+    """It is the newest of its series."""
+    LATE = "late"
+    """It came late and stands at its place in time."""
+    DUPLICATE = "duplicate"
+    """The same sample was there already."""
+    CONFLICT = "conflict"
+    """Another value was there for that time; the first stays."""
+    UNREADABLE = "unreadable"
+    """There is no value: until the next one, every rule over the metric is a failing rule."""
+
+
+class AlertState(StrEnum):
+    """In what state an alert is."""
+
+    RESOLVED = "resolved"
+    """It fired and has ended."""
+    PENDING = "pending"
+    """It fails, but not yet for long enough."""
+    FIRING = "firing"
+    """It failed for long enough."""
+
+
+class SilenceState(StrEnum):
+    """Whether a silence holds."""
+
+    PENDING = "pending"
+    """It has not begun."""
+    ACTIVE = "active"
+    """It holds."""
+    EXPIRED = "expired"
+    """It has ended."""
+
+
+class CheckOutcome(StrEnum):
+    """How a check behind a score ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    COULD_NOT_RUN = "could-not-run"
+    """It could not be found out, which counts as failed."""

@@ -6,26 +6,34 @@ None where the particular error has nothing to say about it. All can be pickled.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dsmil.records import StopRecord
 
 __all__ = [
+    "AlertError",
     "ArgumentError",
     "AuditError",
     "BusyError",
     "CallInterruptedError",
     "ClosedError",
+    "ConfigError",
     "ContendedError",
     "DeadlineError",
     "DeviceError",
     "DryRunError",
     "Error",
+    "Fault",
     "ForkedError",
+    "GateError",
+    "GateReadError",
+    "HeldError",
     "InternalError",
     "IsolationError",
     "MissingDeviceError",
+    "MonitorError",
     "NotADeviceError",
     "NotInitialisedError",
     "OpenError",
@@ -291,6 +299,91 @@ class InternalError(Error, RuntimeError):
     """A fault in this library itself. Please report it (kind ``internal``, of Python alone)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a file that people wrote."""
+
+    line: int | None
+    """Its line, from 1; None where the file as a whole is at fault."""
+    column: int | None
+    """Its column, from 1."""
+    key: str | None
+    """The key at fault, such as ``rule[2].window``, if it is one."""
+    what: str
+    """What is wrong."""
+    remedy: str
+    """What to do about it."""
+
+
+class GateError(Error, ValueError):
+    """A gate file, its test file (kind ``gate-file``) or a saved state (``gate-state``) can't be used."""
+
+    file: str
+    """The file."""
+    faults: tuple[Fault, ...] = ()
+    """Everything that is wrong with the file, in its order; none for a saved state."""
+
+    @property
+    def line(self) -> int | None:
+        """The line of the first fault, from 1."""
+        return self.faults[0].line if self.faults else None
+
+    @property
+    def column(self) -> int | None:
+        """The column of the first fault, from 1."""
+        return self.faults[0].column if self.faults else None
+
+    @property
+    def key(self) -> str | None:
+        """The key of the first fault."""
+        return self.faults[0].key if self.faults else None
+
+
+class GateReadError(GateError, OSError):
+    """A gate file or test file can't be read at all (kind ``gate-read``). ``errno`` and ``filename`` say more."""
+
+    path: str
+    """The file."""
+
+
+class MonitorError(Error):
+    """The monitor can't start, go on or answer.
+
+    Its kinds are its own: ``io``, ``full``, ``unsafe``, ``damaged``, ``not-saved``, ``ended`` and others.
+    """
+
+
+class ConfigError(MonitorError, ValueError):
+    """The monitor's configuration or one of its gate files can't be used (kinds ``config`` and ``gates``)."""
+
+    file: str | None = None
+    """The file."""
+    line: int | None = None
+    """The line, from 1, where it is known."""
+    column: int | None = None
+    """The column, from 1, where it is known."""
+
+
+class HeldError(MonitorError):
+    """Another monitor keeps the state directory (kind ``held``): only one may."""
+
+    path: str
+    """The lock file."""
+    pid: int
+    """Who holds it; 0 if it has not said so yet."""
+    since: str
+    """When it took it, RFC 3339."""
+    command: str
+    """Its command line."""
+
+
+class AlertError(MonitorError, ValueError):
+    """What was wanted of an alert or a silence can't be.
+
+    Kinds: ``matcher``, ``fingerprint``, ``unknown-alert``, ``not-firing``, ``words``, ``silence``, ``unknown-silence``.
+    """
+
+
 KINDS: dict[str, type[Error]] = {
     "denied": QuarantineError,
     "stopped": StoppedError,
@@ -320,9 +413,20 @@ KINDS: dict[str, type[Error]] = {
     "serve": ServeError,
     "internal": InternalError,
 }
-"""Which class stands for which kind."""
+"""Which class stands for which kind. Gates and monitors have kinds of their own: see their classes."""
+
+_OF_THE_WATCH: dict[str, type[Error]] = {
+    each.__name__: each for each in (AlertError, ConfigError, GateError, GateReadError, HeldError, MonitorError)
+}
 
 
 def make(kind: str, message: str, attributes: dict[str, Any]) -> Error:
     """Make the exception of a kind. For the extension module."""
     return KINDS.get(kind, InternalError)(message, kind=kind, **attributes)
+
+
+def make_as(name: str, kind: str, message: str, attributes: dict[str, Any]) -> Error:
+    """Make an exception of a class that the extension module names."""
+    if "faults" in attributes:
+        attributes["faults"] = tuple(Fault(*fault) for fault in attributes["faults"])
+    return _OF_THE_WATCH.get(name, InternalError)(message, kind=kind, **attributes)

@@ -1,5 +1,6 @@
 //! Whatever may block: away from the interpreter, and with panics caught.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
@@ -10,10 +11,18 @@ use crate::error;
 /// this library, becomes an `InternalError`; PyO3 would make it a `BaseException` that no
 /// `except Exception` catches.
 pub(crate) fn detached<T: Send>(py: Python<'_>, act: impl FnOnce() -> T + Send) -> PyResult<T> {
-    py.detach(|| catch_unwind(AssertUnwindSafe(act))).map_err(|panic| {
-        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        error::plain(py, "internal", &format!("a fault in dsmil itself: {}", text.unwrap_or("no message")))
-    })
+    py.detach(|| catch_unwind(AssertUnwindSafe(act))).map_err(|panic| fault(py, &*panic))
+}
+
+/// Runs something that never blocks; a panic becomes an `InternalError` all the same. The interpreter stays attached, so that no
+/// other thread can fork while a lock of ours is held.
+pub(crate) fn attached<T>(py: Python<'_>, act: impl FnOnce() -> T) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| fault(py, &*panic))
+}
+
+fn fault(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    error::plain(py, "internal", &format!("a fault in dsmil itself: {}", text.unwrap_or("no message")))
 }
 
 /// The same for something that can fail.

@@ -1,6 +1,8 @@
 //! Errors of the core as Python exceptions. The classes are in `dsmil.exceptions`, by kind; what a
 //! variant carries becomes attributes.
 
+use dsmil::history;
+use dsmil::monitor::{ConfigError, MonitorError};
 use dsmil::{Denied, Error, Interference, TransferError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -28,6 +30,60 @@ pub(crate) fn argument(py: Python<'_>, name: &str, what: &str) -> PyErr {
     match attributes.set_item("name", name) {
         Ok(()) => make(py, "argument", &format!("{name}: {what}"), &attributes),
         Err(failure) => failure,
+    }
+}
+
+/// An exception of a class of `dsmil.exceptions` that the caller names: gates and monitors have kinds of their own.
+pub(crate) fn of_class(py: Python<'_>, class: &str, kind: &str, message: &str, attributes: &Bound<'_, PyDict>) -> PyErr {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let made = MAKE.import(py, "dsmil.exceptions", "make_as").and_then(|make| make.call1((class, kind, message, attributes)));
+    made.map_or_else(|failure| failure, PyErr::from_value)
+}
+
+/// Refuses a process that is not the one that made something, but its child by `fork`.
+pub(crate) fn forked(py: Python<'_>, made_by: u32) -> PyResult<()> {
+    if std::process::id() == made_by {
+        return Ok(());
+    }
+    let attributes = PyDict::new(py);
+    attributes.set_item("opened_by", made_by)?;
+    let text = format!("the monitor runs in process {made_by}, of which this one is a child by fork: start one anew");
+    Err(make(py, "forked", &text, &attributes))
+}
+
+/// The exception for an error of the monitor.
+pub(crate) fn of_monitor(py: Python<'_>, failure: &MonitorError) -> PyErr {
+    let attributes = PyDict::new(py);
+    match describe_monitor(&attributes, failure) {
+        Ok(class) => of_class(py, class, failure.kind(), &failure.to_string(), &attributes),
+        Err(other) => other,
+    }
+}
+
+/// Writes down what the error carries: the class that stands for it.
+fn describe_monitor(to: &Bound<'_, PyDict>, failure: &MonitorError) -> PyResult<&'static str> {
+    match failure {
+        MonitorError::Config(ConfigError { file, position, .. }) => {
+            let (line, column) = position.unzip();
+            to.set_item("file", file)?;
+            to.set_item("line", line)?;
+            to.set_item("column", column)?;
+            Ok("ConfigError")
+        }
+        MonitorError::Gates { file, .. } => {
+            to.set_item("file", file)?;
+            Ok("ConfigError")
+        }
+        MonitorError::History(history::Error::Held { path, pid, since, command }) => {
+            to.set_item("path", path.as_os_str())?;
+            to.set_item("pid", pid)?;
+            to.set_item("since", since)?;
+            to.set_item("command", command)?;
+            Ok("HeldError")
+        }
+        _ if failure.kind() == "config" => Ok("ConfigError"),
+        MonitorError::Alert(_) => Ok("AlertError"),
+        _ => Ok("MonitorError"),
     }
 }
 

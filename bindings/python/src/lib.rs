@@ -11,13 +11,20 @@
 
 mod argument;
 mod audit;
+mod bell;
 mod blocking;
 mod command;
+mod desk;
 mod device;
 mod error;
+mod gate;
+mod machine;
+mod metrics;
+mod monitor;
 mod quarantine;
 mod record;
 mod sim;
+mod steps;
 mod stop;
 
 use pyo3::prelude::*;
@@ -31,13 +38,25 @@ mod _dsmil {
     #[pymodule_export]
     use super::command::command;
     #[pymodule_export]
+    use super::desk::Desk;
+    #[pymodule_export]
     use super::device::Device;
+    #[pymodule_export]
+    use super::gate::{Gate, gate_tests};
+    #[pymodule_export]
+    use super::machine::{MachineSample, sample_machine};
+    #[pymodule_export]
+    use super::metrics::{_measurement, Measurement};
+    #[pymodule_export]
+    use super::monitor::{Monitor, validate};
     #[pymodule_export]
     use super::quarantine::{Quarantine, isolate, isolations, permanent, release, self_check};
     #[pymodule_export]
     use super::record::{DeviceRecord, decode_scan};
     #[pymodule_export]
     use super::sim::{Model, Server};
+    #[pymodule_export]
+    use super::steps::Steps;
     #[pymodule_export]
     use super::stop::{clear_stop, emergency_stop, stop_state};
 
