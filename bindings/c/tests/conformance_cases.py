@@ -1,10 +1,13 @@
-"""Turns tests/conformance/*.toml into a C table: conformance_cases.py FOLDER > cases.h.
+"""Turns tests/conformance/*.toml into a C table: conformance_cases.py FOLDER > cases.h; with `gates` as a second
+argument those in the folder gates.
 
 C has no TOML reader. Faults are given as the library reads them, and as the kernel module does.
 A case with a key that is not known becomes a case that fails and says which.
 """
 
 import errno
+import itertools
+import math
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
@@ -161,13 +164,107 @@ def row(file: Path, case: dict[str, Any]) -> str:
     return "    {" + ", ".join(fields) + "},"
 
 
+LISTS = itertools.count()
+GATE_CASE = ["name", "shows", "gates", "check", "at", "step", "error", "expect"]
+GATE_STEP = ["at", "restart", "record", "unreadable", "readable", "expect"]
+GATE_RECORD = ["metric", "value", "labels", "at"]
+GATE_EXPECT = ["verdict", "go", "gates", "zones", "rules", "reasons", "escalate", "says"]
+GATE_ERROR = ["kind", "line", "key", "says"]
+
+
+def gate_problem(case: dict[str, Any]) -> str | None:
+    """What is wrong with the case itself, or None."""
+    steps = case.get("step", [])
+    tables = [(case, GATE_CASE, "case"), (case.get("error", {}), GATE_ERROR, "error")]
+    tables += [(step, GATE_STEP, "step") for step in steps]
+    tables += [(record, GATE_RECORD, "record") for step in steps for record in step.get("record", [])]
+    tables += [(part.get("expect", {}), GATE_EXPECT, "expect") for part in [case, *steps]]
+    for values, known, where in tables:
+        unknown = [key for key in values if key not in known]
+        if unknown:
+            return f"{where} has an unknown key: {unknown[0]}"
+    if "gates" not in case:
+        return "gates is missing"
+    if "error" not in case and not steps and not ("check" in case and "expect" in case):
+        return "it expects nothing"
+    if any("at" not in step or "expect" not in step for step in steps):
+        return "a step needs at and expect"
+    return None
+
+
+def listed(rows: list[str], kind: str) -> str:
+    """An array of its own, named and counted; C++ knows none within an expression."""
+    if not rows:
+        return "NULL, 0"
+    name = f"LIST_{next(LISTS)}"
+    print(f"static const {kind} {name}[] = {{{', '.join(rows)}}};")
+    return f"{name}, {len(rows)}"
+
+
+def real(value: float) -> str:
+    if math.isnan(value):
+        return "NAN"
+    return ("-" if value < 0 else "") + "INFINITY" if math.isinf(value) else repr(float(value))
+
+
+def pairs(values: dict[str, str]) -> str:
+    return listed([f"{{{text(key)}, {text(value)}}}" for key, value in values.items()], "pair")
+
+
+def expectation(expect: dict[str, Any]) -> str:
+    get = expect.get
+    numbers = ", ".join(number(get(key)) for key in ("go", "reasons", "escalate"))
+    tables = ", ".join(pairs(get(key, {})) for key in ("gates", "zones", "rules"))
+    return f"{{{text(get('verdict'))}, {text(get('says'))}, {numbers}, {tables}}}"
+
+
+def recorded(record: dict[str, Any], at: int) -> str:
+    labels = listed([f"{{{text(key)}, {text(value)}}}" for key, value in record.get("labels", {}).items()], "dsmil_label")
+    return f"{{{text(record['metric'])}, {real(record['value'])}, {number(record.get('at', at))}, {labels}}}"
+
+
+def gate_step(step: dict[str, Any]) -> str:
+    records = listed([recorded(record, step["at"]) for record in step.get("record", [])], "recording")
+    marks = step.get("unreadable", {}) | dict.fromkeys(step.get("readable", []))
+    unreadable = listed([f"{{{text(metric)}, {text(why)}}}" for metric, why in marks.items()], "pair")
+    restart = number(step.get("restart", False))
+    return f"{{{number(step['at'])}, {restart}, {records}, {unreadable}, {expectation(step['expect'])}}}"
+
+
+def gate_row(file: Path, case: dict[str, Any]) -> str:
+    problem = gate_problem(case)
+    case = case if problem is None else {"name": case.get("name", "without a name")}
+    error = case.get("error", {})
+    fields = [
+        text(file.name),
+        text(case["name"]),
+        text(problem),
+        text(case.get("gates")),
+        text(case.get("check")),
+        number(case.get("at", 0)),
+        listed([gate_step(step) for step in case.get("step", [])], "step"),
+        number("expect" in case),
+        expectation(case.get("expect", {})),
+        number("error" in case),
+        text(error.get("kind")),
+        text(error.get("key")),
+        text(error.get("says")),
+        number(error.get("line")),
+    ]
+    return "    {" + ", ".join(fields) + "},"
+
+
 def main() -> None:
-    files = sorted(Path(sys.argv[1]).glob("*.toml"))
-    print("/* Made by conformance_cases.py. */\nstatic const conformance_case CASES[] = {")
-    for file in files:
-        for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]:
-            print(row(file, case))
-    print("};")
+    is_gates = sys.argv[2:] == ["gates"]
+    folder = Path(sys.argv[1]) / "gates" if is_gates else Path(sys.argv[1])
+    convert, kind = (gate_row, "gate_case") if is_gates else (row, "conformance_case")
+    print("/* Made by conformance_cases.py. */")
+    cases = [
+        convert(file, case)
+        for file in sorted(folder.glob("*.toml"))
+        for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
+    ]
+    print(f"static const {kind} CASES[] = {{", *cases, "};", sep="\n")
 
 
 main()
