@@ -38,7 +38,7 @@ pub struct MonitorConfig {
     /// Where samples, states and logs are kept; made with mode 0700 if it is missing. The command's default if not given.
     #[serde(default)]
     pub state_dir: Option<PathBuf>,
-    /// How often samples are taken in, gates evaluated and alerts decided: 5 s, at least 100 ms.
+    /// How often samples are taken in, gates evaluated and alerts decided: 5 s, at least 100 ms, at most 30 s.
     #[serde(default = "default_evaluate_every")]
     pub evaluate_every: Period,
     /// How often scores are computed and a record is written to the health log: 30 s.
@@ -181,6 +181,10 @@ impl MonitorConfig {
         }
         if self.evaluate_every.as_millis() < 100 {
             return Err(format!("evaluate_every: {} is too often: write at least 100ms", self.evaluate_every));
+        }
+        if self.evaluate_every.as_millis() > 30_000 {
+            // A step is also how it is seen that the monitor goes on: by a watchdog, and by /healthz.
+            return Err(format!("evaluate_every: {} is too seldom: write at most 30s", self.evaluate_every));
         }
         if self.score_every < self.evaluate_every {
             return Err(format!("score_every: {} is shorter than evaluate_every, {}", self.score_every, self.evaluate_every));

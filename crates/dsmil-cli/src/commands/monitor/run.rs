@@ -22,8 +22,8 @@ use crate::output::{Answer, Output};
 
 /// How often a look is taken whether the loop goes on, in milliseconds.
 const LOOK_MS: u16 = 500;
-/// A loop that takes no step for so long is stuck, and the watchdog is no longer told that all is well.
-const STUCK_AFTER: Duration = Duration::from_secs(45);
+/// The first step waits for the first reports.
+const FIRST_STEP_WITHIN: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(setup: &Setup, listen: Option<SocketAddr>, keys: Option<&Path>, context: &Context) -> Result<Answer, Failure> {
     let mut signals = SigSet::empty();
@@ -64,12 +64,13 @@ fn watch(
     let start = setup.start(context)?;
     let serve = serve_config(&start.config, listen, keys)?;
     let state_dir = start.state_dir.clone();
+    let every = start.config.evaluate_every.as_std();
     let monitor = Monitor::start(start)?;
     let start_server = |config| Server::start(config, Arc::new(Endpoint::new(&monitor))).map_err(MonitorError::from);
     let server = serve.as_ref().map(start_server).transpose()?;
     let address = server.as_ref().map(Server::local_addr);
     ready(context.output(), &state_dir, address)?;
-    let ended = until_a_signal(&incoming, setup, &monitor, server.as_ref());
+    let ended = until_a_signal(&incoming, setup, &monitor, server.as_ref(), every);
     tell(&[NotifyState::Stopping]);
     if let Some(server) = server {
         server.stop();
@@ -91,7 +92,13 @@ fn ready(output: Output, state_dir: &Path, address: Option<SocketAddr>) -> Resul
     Ok(())
 }
 
-fn until_a_signal(incoming: &SignalFd, setup: &Setup, monitor: &Monitor, server: Option<&Server>) -> Result<(), Failure> {
+fn until_a_signal(
+    incoming: &SignalFd,
+    setup: &Setup,
+    monitor: &Monitor,
+    server: Option<&Server>,
+    mut every: Duration,
+) -> Result<(), Failure> {
     let (mut steps, mut seen) = (0, Instant::now());
     let mut said = Instant::now();
     let watchdog = sd_notify::watchdog_enabled();
@@ -102,7 +109,9 @@ fn until_a_signal(incoming: &SignalFd, setup: &Setup, monitor: &Monitor, server:
             Err(errno) => return Err(signal_failure(errno)),
         }
         match incoming.read_signal().map_err(signal_failure)? {
-            Some(signal) if signal.ssi_signo == Signal::SIGHUP as u32 => reload(setup, monitor, server),
+            Some(signal) if signal.ssi_signo == Signal::SIGHUP as u32 => {
+                every = reload(setup, monitor, server).unwrap_or(every);
+            }
             Some(_) => return Ok(()),
             None => {}
         }
@@ -113,7 +122,7 @@ fn until_a_signal(incoming: &SignalFd, setup: &Setup, monitor: &Monitor, server:
             (steps, seen) = (monitor.steps(), Instant::now());
         }
         if let Some(within) = watchdog
-            && seen.elapsed() < STUCK_AFTER
+            && seen.elapsed() < patience(within, every, steps)
             && said.elapsed() >= within / 4
         {
             tell(&[NotifyState::Watchdog, NotifyState::Status(&format!("{steps} steps"))]);
@@ -122,27 +131,40 @@ fn until_a_signal(incoming: &SignalFd, setup: &Setup, monitor: &Monitor, server:
     }
 }
 
-/// Reads everything again. What can't be used changes nothing, and is told of.
-fn reload(setup: &Setup, monitor: &Monitor, server: Option<&Server>) {
-    let begun = NotifyState::monotonic_usec_now();
-    tell(&begun.map_or_else(|_| vec![NotifyState::Reloading], |now| vec![NotifyState::Reloading, now]));
-    match reread(setup, monitor, server) {
-        Ok(anew) if anew.is_empty() => tracing::info!("read the configuration again"),
-        Ok(anew) => tracing::info!(rules = anew.join(", "), "read the configuration again; these rules begin anew"),
-        Err(error) => tracing::error!(%error, "the configuration can't be used: the old one stays in force"),
-    }
-    tell(&[NotifyState::Ready]);
+/// A loop that takes no step for so long is stuck, and the watchdog is no longer told that all is well.
+fn patience(within: Duration, every: Duration, steps: u64) -> Duration {
+    let first = if steps == 0 { FIRST_STEP_WITHIN } else { Duration::ZERO };
+    (within / 4 * 3).max(every * 3).max(first)
 }
 
-fn reread(setup: &Setup, monitor: &Monitor, server: Option<&Server>) -> Result<Vec<String>, Failure> {
+/// Reads everything again, and gives how often a step is taken now. What can't be used changes nothing, and is told of.
+fn reload(setup: &Setup, monitor: &Monitor, server: Option<&Server>) -> Option<Duration> {
+    let begun = NotifyState::monotonic_usec_now();
+    tell(&begun.map_or_else(|_| vec![NotifyState::Reloading], |now| vec![NotifyState::Reloading, now]));
+    let read = reread(setup, monitor);
+    match &read {
+        Ok((_, anew)) if anew.is_empty() => tracing::info!("read the configuration again"),
+        Ok((_, anew)) => tracing::info!(rules = anew.join(", "), "read the configuration again; these rules begin anew"),
+        Err(error) => tracing::error!(%error, "the configuration can't be used: the old one stays in force"),
+    }
+    if let Some(server) = server {
+        if let Err(error) = server.reload_keys() {
+            tracing::error!(%error, "the keys can't be used: the old ones stay in force");
+        }
+        if let Err(error) = server.reload_certificate() {
+            tracing::error!(%error, "the certificate can't be used: the old one stays in force");
+        }
+    }
+    tell(&[NotifyState::Ready]);
+    read.ok().map(|(every, _)| every)
+}
+
+/// How often a step is taken now, and which rules begin anew.
+fn reread(setup: &Setup, monitor: &Monitor) -> Result<(Duration, Vec<String>), Failure> {
     let config = setup.load()?;
     let gates = config.read_gates().map_err(MonitorError::from)?;
-    let anew = monitor.reload(config, gates)?;
-    if let Some(server) = server {
-        server.reload_keys().map_err(MonitorError::from)?;
-        server.reload_certificate().map_err(MonitorError::from)?;
-    }
-    Ok(anew)
+    let every = config.evaluate_every.as_std();
+    Ok((every, monitor.reload(config, gates)?))
 }
 
 /// Nobody listens outside of systemd.
