@@ -1692,7 +1692,7 @@ dsmil_status dsmil_monitor_status_json(const struct dsmil_monitor *monitor, char
 
 // Puts another configuration and other gates in force, without a gap: those of `options`, or, if that is NULL, those
 // of the start, read again. The state of what didn't change goes on; so do the samplers of the program, the device
-// and the directories. *anew, which may be NULL, gets the names of the rules that begin anew, as a list in JSON.
+// and the directories. *anew, which may be NULL, gets the rules that begin anew, as a list in JSON of "FILE: RULE".
 //
 // *anew is to be freed with dsmil_string_free(). Blocks for files and for a step at most; threads may share.
 // Errors: DSMIL_ERROR_NULL, _CONFIG, _GATES, 10xx to 14xx, _ENDED, _FORKED: then all stays as it was.

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use dsmil::alert::{Matcher, Silence};
 use dsmil::monitor::{MonitorError, Wish, new_silence_id};
-use serde_json::json;
 
 use crate::call::call;
 use crate::failure::Failure;
@@ -26,7 +25,7 @@ const MOST_MATCHERS: usize = 64;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_monitor_alerts_json(monitor: *const dsmil_monitor, json: *mut *mut c_char) -> dsmil_status {
     // SAFETY: the header asks for NULL or a live monitor, and room for a pointer.
-    unsafe { json_of(monitor, json, |monitor| Ok(json!(monitor.view()?.alerts))) }
+    unsafe { json_of(monitor, json, |monitor| Ok(serde_json::to_string(&monitor.view()?.alerts)?)) }
 }
 
 /// The silences as a list in JSON.
@@ -36,7 +35,7 @@ pub unsafe extern "C" fn dsmil_monitor_alerts_json(monitor: *const dsmil_monitor
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_monitor_silences_json(monitor: *const dsmil_monitor, json: *mut *mut c_char) -> dsmil_status {
     // SAFETY: the header asks for NULL or a live monitor, and room for a pointer.
-    unsafe { json_of(monitor, json, |monitor| Ok(json!(monitor.view()?.silences))) }
+    unsafe { json_of(monitor, json, |monitor| Ok(serde_json::to_string(&monitor.view()?.silences)?)) }
 }
 
 /// Says that somebody takes care of a firing alert, whose fingerprint dsmil_monitor_alerts_json() tells: nobody is

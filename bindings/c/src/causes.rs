@@ -41,6 +41,12 @@ impl From<StateError> for Failure {
     }
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(dsmil_status::DSMIL_ERROR_ENCODE, &error.to_string())
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let (line, column) = error.position.unwrap_or_default();

@@ -320,8 +320,7 @@ pub unsafe extern "C" fn dsmil_gate_save(gate: *const dsmil_gate, state: *mut *m
         let out = unsafe { Out::new(state, "state") }?;
         // SAFETY: the header asks for NULL or a live gate.
         let saved = unsafe { shared(gate, "gate") }?.live.take("gate")?.engine.save();
-        let json = serde_json::to_string(&saved);
-        out.set(give(&json.map_err(|error| Failure::new(dsmil_status::DSMIL_ERROR_ENCODE, &error.to_string()))?));
+        out.set(give(&serde_json::to_string(&saved)?));
         Ok(())
     })
 }

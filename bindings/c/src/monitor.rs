@@ -11,7 +11,7 @@ use dsmil::gate::Sample;
 use dsmil::health::Score;
 use dsmil::monitor::{Monitor, MonitorError, Next, Subscription, View, Wish, once};
 use dsmil::sample::{Clock, SystemClock};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::call::call;
 use crate::failure::Failure;
@@ -138,13 +138,13 @@ impl From<(Score, i64)> for dsmil_score {
 pub(crate) unsafe fn json_of(
     monitor: *const dsmil_monitor,
     json: *mut *mut c_char,
-    make: impl FnOnce(&dsmil_monitor) -> Result<Value, Failure>,
+    make: impl FnOnce(&dsmil_monitor) -> Result<String, Failure>,
 ) -> dsmil_status {
     call(|| {
         // SAFETY: as promised to this function.
         let out = unsafe { Out::new(json, "json") }?;
         // SAFETY: as promised to this function.
-        out.set(give(&make(unsafe { shared(monitor, "monitor") }?)?.to_string()));
+        out.set(give(&make(unsafe { shared(monitor, "monitor") }?)?));
         Ok(())
     })
 }
@@ -360,7 +360,7 @@ pub unsafe extern "C" fn dsmil_monitor_security(monitor: *const dsmil_monitor, s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_monitor_health_json(monitor: *const dsmil_monitor, json: *mut *mut c_char) -> dsmil_status {
     // SAFETY: the header asks for NULL or a live monitor, and room for a pointer.
-    unsafe { json_of(monitor, json, |monitor| Ok(monitor.score(health)?.0.to_json())) }
+    unsafe { json_of(monitor, json, |monitor| Ok(monitor.score(health)?.0.to_json().to_string())) }
 }
 
 /// The security score as JSON: with every check, its weight, result and evidence.
@@ -370,7 +370,7 @@ pub unsafe extern "C" fn dsmil_monitor_health_json(monitor: *const dsmil_monitor
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsmil_monitor_security_json(monitor: *const dsmil_monitor, json: *mut *mut c_char) -> dsmil_status {
     // SAFETY: the header asks for NULL or a live monitor, and room for a pointer.
-    unsafe { json_of(monitor, json, |monitor| Ok(monitor.score(security)?.0.to_json())) }
+    unsafe { json_of(monitor, json, |monitor| Ok(monitor.score(security)?.0.to_json().to_string())) }
 }
 
 /// How the monitor itself is, as JSON: at, steps, doubts (what stands against relying on it), errors (what can't be
@@ -385,14 +385,15 @@ pub unsafe extern "C" fn dsmil_monitor_status_json(monitor: *const dsmil_monitor
         json_of(monitor, json, |monitor| {
             let view = monitor.view()?;
             let (doubts, errors, anomalies) = (view.doubts(), &view.errors, &view.anomalies);
-            Ok(json!({ "at": view.at, "steps": view.steps, "doubts": doubts, "errors": errors, "anomalies": anomalies }))
+            Ok(json!({ "at": view.at, "steps": view.steps, "doubts": doubts, "errors": errors, "anomalies": anomalies })
+                .to_string())
         })
     }
 }
 
 /// Puts another configuration and other gates in force, without a gap: those of `options`, or, if that is NULL, those
 /// of the start, read again. The state of what didn't change goes on; so do the samplers of the program, the device
-/// and the directories. *anew, which may be NULL, gets the names of the rules that begin anew, as a list in JSON.
+/// and the directories. *anew, which may be NULL, gets the rules that begin anew, as a list in JSON of "FILE: RULE".
 ///
 /// *anew is to be freed with dsmil_string_free(). Blocks for files and for a step at most; threads may share.
 /// Errors: DSMIL_ERROR_NULL, _CONFIG, _GATES, 10xx to 14xx, _ENDED, _FORKED: then all stays as it was.
