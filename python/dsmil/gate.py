@@ -297,8 +297,16 @@ class Gate:
         labels: Mapping[str, str] | None = None,
         at: datetime | int | str | None = None,
     ) -> Recorded:
-        """Take in a value for `evaluate`; None says that the metric could not be read, whatever its labels."""
+        """Take in a value for `evaluate`; None says that it could not be read.
+
+        A metric of which one series could not be read is a metric that can't be read: every rule over it fails until
+        there is a value again for the same labels.
+        """
         return Recorded(self._core.record(metric, value, labels, at))
+
+    def set_error(self, metric: str, why: str | None) -> None:
+        """Say why a metric can't be read; None: it can be read again, all of it."""
+        self._core.set_error(metric, why)
 
     def end(
         self, metric: str, labels: Mapping[str, str] | None = None, at: datetime | int | str | None = None

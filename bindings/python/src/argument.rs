@@ -81,7 +81,7 @@ fn whole_number(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<i64>> {
     }
 }
 
-pub(crate) fn wrong_type(value: &Bound<'_, PyAny>, name: &str, expected: &str) -> String {
+fn wrong_type(value: &Bound<'_, PyAny>, name: &str, expected: &str) -> String {
     let got = value.get_type().name().map_or_else(|_| "another type".to_owned(), |name| name.to_string());
     format!("{name} must be {expected}, not {got}")
 }

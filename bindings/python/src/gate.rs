@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use dsmil::gate::{
-    Engine, Evaluation, FileError, GateFile, Measurement, MetricsText, Pushed, Samples, State, TestFile, is_stale,
+    Engine, Evaluation, FileError, GateFile, Labels, Measurement, MetricsText, Pushed, Samples, State, TestFile, is_stale,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -33,7 +33,11 @@ pub(crate) struct Gate {
 struct Live {
     engine: Engine,
     samples: Samples,
+    unreadable: Unreadable,
 }
+
+/// Why a metric can't be read, by the labels of those of its series that can't.
+type Unreadable = BTreeMap<String, BTreeMap<Labels, String>>;
 
 /// What `save` gives: the states, and the samples on which the rules will still look. Values are text: every number comes back to
 /// the last bit, and JSON has no NaN.
@@ -43,14 +47,14 @@ struct Saved {
     version: u32,
     states: State,
     series: Vec<SavedSeries>,
-    unreadable: BTreeMap<String, String>,
+    unreadable: Vec<(String, Labels, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SavedSeries {
     metric: String,
-    labels: dsmil::gate::Labels,
+    labels: Labels,
     samples: Vec<(i64, String)>,
 }
 
@@ -117,8 +121,19 @@ impl Gate {
         let value = metrics::number(value, &name)?;
         let (labels, at) = (labels_or_none(labels, &name)?, time_or_now(at)?);
         self.change(py, |live| {
-            live.samples.set_error(&name, value.is_none().then_some(UNREADABLE));
+            live.mark(&name, &labels, value.is_none().then_some(UNREADABLE));
             value.map_or("unreadable", |value| outcome(live.samples.record(&name, &labels, at, value)))
+        })
+    }
+
+    /// Says why a metric can't be read, or that it can be again.
+    fn set_error(&self, py: Python<'_>, metric: &Bound<'_, PyAny>, why: Option<&str>) -> PyResult<()> {
+        let name = metrics::metric_name(metric)?;
+        self.change(py, |live| {
+            if why.is_none() {
+                live.unreadable.remove(&name);
+            }
+            live.mark(&name, &Labels::default(), why);
         })
     }
 
@@ -152,8 +167,9 @@ impl Gate {
                 labels: series.labels().clone(),
                 samples: series.samples().iter().map(|sample| (sample.at, word(sample.value))).collect(),
             });
-            let metrics = self.file.rules().iter().map(|rule| &rule.metric);
-            let unreadable = metrics.filter_map(|metric| Some((metric.clone(), live.samples.error(metric)?.to_owned())));
+            let unreadable = live.unreadable.iter().flat_map(|(metric, of_metric)| {
+                of_metric.iter().map(|(labels, why)| (metric.clone(), labels.clone(), why.clone()))
+            });
             let (series, unreadable) = (series.collect(), unreadable.collect());
             let saved = Saved { version: VERSION, states: live.engine.save(), series, unreadable };
             serde_json::to_string(&saved).unwrap_or_default()
@@ -169,6 +185,8 @@ impl Gate {
             let samples = saved.samples()?;
             live.engine.restore(&saved.states).map_err(|why| why.to_string())?;
             live.samples = samples;
+            live.unreadable.clear();
+            saved.unreadable.iter().for_each(|(metric, labels, why)| live.mark(metric, labels, Some(why)));
             Ok(())
         })?;
         done.map_err(|what| {
@@ -194,7 +212,7 @@ impl Gate {
 
 impl Gate {
     fn of(file: GateFile, name: &str) -> Self {
-        let live = Live { engine: Engine::new(file.clone()), samples: Samples::new() };
+        let live = Live { engine: Engine::new(file.clone()), samples: Samples::new(), unreadable: BTreeMap::new() };
         Self { file, name: name.to_owned(), live: Mutex::new(live) }
     }
 
@@ -221,10 +239,23 @@ impl Saved {
                 }
             }
         }
-        for (metric, why) in &self.unreadable {
-            samples.set_error(metric, Some(why));
-        }
         Ok(samples)
+    }
+}
+
+impl Live {
+    /// Notes why a series can't be read, or that it can: the metric can be read when all of its series can.
+    fn mark(&mut self, metric: &str, labels: &Labels, why: Option<&str>) {
+        if let Some(why) = why {
+            self.unreadable.entry(metric.to_owned()).or_default().insert(labels.clone(), why.to_owned());
+        } else if let Some(of_metric) = self.unreadable.get_mut(metric) {
+            of_metric.remove(labels);
+            if of_metric.is_empty() {
+                self.unreadable.remove(metric);
+            }
+        }
+        let why = self.unreadable.get(metric).and_then(|of_metric| of_metric.values().next());
+        self.samples.set_error(metric, why.map(String::as_str));
     }
 }
 
@@ -267,8 +298,8 @@ fn time_or_now(at: Option<&Bound<'_, PyAny>>) -> PyResult<i64> {
     at.map_or_else(|| Ok(metrics::now()), |at| metrics::time(at, "at"))
 }
 
-fn labels_or_none(labels: Option<&Bound<'_, PyAny>>, place: &str) -> PyResult<dsmil::gate::Labels> {
-    labels.map_or_else(|| Ok(dsmil::gate::Labels::default()), |labels| metrics::read_labels(labels, place))
+fn labels_or_none(labels: Option<&Bound<'_, PyAny>>, place: &str) -> PyResult<Labels> {
+    labels.map_or_else(|| Ok(Labels::default()), |labels| metrics::read_labels(labels, place))
 }
 
 /// Runs the tests of a test file: how many claims held, and those that did not.

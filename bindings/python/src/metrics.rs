@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyList, PyMapping, PyString, PyTuple, PyType};
 
-use crate::argument::wrong_type;
 use crate::error;
 
 /// Name, bits of the value, time, labels.
@@ -115,7 +114,8 @@ pub(crate) fn _measurement(metric: &Bound<'_, PyAny>, bits: u64, at_ms: i64, lab
 /// Reads a dict of metrics; what has no time of its own was observed at `now`. Errors name the metric and what was found.
 pub(crate) fn read(metrics: &Bound<'_, PyAny>, now: i64) -> PyResult<MetricsText> {
     let Ok(mapping) = metrics.cast::<PyMapping>() else {
-        return Err(PyTypeError::new_err(wrong_type(metrics, "metrics", "a dict such as {\"cpu_percent\": 40.0}")));
+        let found = shown(metrics);
+        return Err(PyTypeError::new_err(format!("{found} where a dict of metrics should be: {{\"cpu_percent\": 40.0}}")));
     };
     let mut all = MetricsText::default();
     for pair in mapping.items()?.iter() {
@@ -151,8 +151,11 @@ fn one(all: &mut MetricsText, name: &str, place: &str, value: &Bound<'_, PyAny>,
             .cast::<PyString>()
             .is_ok_and(|key| ["labels", "value", "at", "samples"].iter().any(|known| key.to_string_lossy() == *known));
         if !known {
-            let what = format!("unknown key {}: there are value, labels, at and samples", key.repr()?);
-            return Err(error::argument(py, place, &what));
+            let what = match key.cast::<PyString>() {
+                Ok(text) => format!("{:?}", text.to_string_lossy()),
+                Err(_) => shown(&key),
+            };
+            return Err(error::argument(py, place, &format!("unknown key {what}: there are value, labels, at and samples")));
         }
     }
     let part = |key: &str| if object.contains(key)? { object.get_item(key).map(Some) } else { Ok(None) };
@@ -161,16 +164,17 @@ fn one(all: &mut MetricsText, name: &str, place: &str, value: &Bound<'_, PyAny>,
     let at = part("at")?.filter(|at| !at.is_none());
     match (part("value")?, part("samples")?) {
         (Some(value), None) => {
-            let at = at.map_or(Ok(now), |at| time(&at, place))?;
+            let at = at.map_or(Ok(now), |at| time(&at, &format!("{place}: at")))?;
             add(all, name, place, labels, at, &value)
         }
         (None, Some(samples)) if at.is_none() => {
             for (index, sample) in samples.try_iter()?.enumerate() {
                 let place = format!("{place}: samples: element {index}");
-                let Ok((at, value)) = sample?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
-                    return Err(PyTypeError::new_err(format!("{place} is no (time, value)")));
+                let pair: Option<Vec<Bound<'_, PyAny>>> = sample?.extract().ok();
+                let Some([at, value]) = pair.as_deref() else {
+                    return Err(PyTypeError::new_err(format!("{place} is no [time, value]")));
                 };
-                add(all, name, &place, labels.clone(), time(&at, &place)?, &value)?;
+                add(all, name, &place, labels.clone(), time(at, &place)?, value)?;
             }
             Ok(())
         }
@@ -194,7 +198,8 @@ fn add(all: &mut MetricsText, name: &str, place: &str, labels: Labels, at: i64, 
 
 /// The name of a metric, if it is one.
 pub(crate) fn metric_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
-    let text = name.cast::<PyString>().map_err(|_| PyTypeError::new_err(wrong_type(name, "a metric's name", "str")))?;
+    let wrong = |_| PyTypeError::new_err(format!("{} where a metric's name should be", shown(name)));
+    let text = name.cast::<PyString>().map_err(wrong)?;
     let text = text.to_string_lossy().into_owned();
     if is_metric_name(&text) {
         return Ok(text);
@@ -208,7 +213,10 @@ pub(crate) fn number(value: &Bound<'_, PyAny>, place: &str) -> PyResult<Option<f
     if value.is_none() {
         return Ok(None);
     }
-    let wrong = || PyTypeError::new_err(wrong_type(value, place, "a number, or None if it could not be read"));
+    let wrong = || {
+        let found = shown(value);
+        PyTypeError::new_err(format!("{place}: {found} where a number should be (or \"NaN\", \"+Inf\", \"-Inf\", or None)"))
+    };
     if let Ok(word) = value.cast::<PyString>() {
         let number = match &*word.to_string_lossy() {
             "NaN" => f64::NAN,
@@ -237,14 +245,14 @@ pub(crate) fn number(value: &Bound<'_, PyAny>, place: &str) -> PyResult<Option<f
 /// Labels: a dict from names to texts.
 pub(crate) fn read_labels(labels: &Bound<'_, PyAny>, place: &str) -> PyResult<Labels> {
     let Ok(mapping) = labels.cast::<PyMapping>() else {
-        return Err(PyTypeError::new_err(wrong_type(labels, &format!("{place}: labels"), "a dict of str")));
+        return Err(PyTypeError::new_err(format!("{place}: labels: {} where a dict should be", shown(labels))));
     };
     let mut pairs = Vec::new();
     for pair in mapping.items()?.iter() {
         let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
         let text = |of: &Bound<'_, PyAny>, what: &str| match of.cast::<PyString>() {
             Ok(text) => Ok(text.to_string_lossy().into_owned()),
-            Err(_) => Err(PyTypeError::new_err(wrong_type(of, &format!("{place}: {what}"), "str"))),
+            Err(_) => Err(PyTypeError::new_err(format!("{place}: {what}: {} where a text should be", shown(of)))),
         };
         let name = text(&name, "a label's name")?;
         if !is_label_name(&name) {
@@ -262,7 +270,7 @@ pub(crate) fn time(value: &Bound<'_, PyAny>, place: &str) -> PyResult<i64> {
     static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = value.py();
     let class = DATETIME.import(py, "datetime", "datetime")?;
-    let naive = || error::argument(py, place, &format!("{value:?} has no time zone: write datetime.now(UTC) or the like"));
+    let naive = || error::argument(py, place, &format!("{value} has no time zone: write datetime.now(UTC) or the like"));
     let stamp = |moment: &Bound<'_, PyAny>| {
         if moment.call_method0("utcoffset")?.is_none() {
             return Err(naive());
@@ -275,14 +283,16 @@ pub(crate) fn time(value: &Bound<'_, PyAny>, place: &str) -> PyResult<i64> {
         return stamp(value);
     }
     if value.is_instance_of::<PyString>() {
-        let read = class.call_method1("fromisoformat", (value,));
-        let moment =
-            read.map_err(|_| error::argument(py, place, &format!("{value:?} is no time such as 2026-01-31T12:00:00Z")))?;
+        let moment = class.call_method1("fromisoformat", (value,)).map_err(|_| {
+            let text = value.to_string();
+            let what = format!("{text:?} is neither a time (\"2026-01-31T12:00:00Z\") nor milliseconds since 1970");
+            error::argument(py, place, &what)
+        })?;
         return stamp(&moment);
     }
     let wrong = || {
-        let expected = "a datetime with its zone, or whole milliseconds since 1970";
-        PyTypeError::new_err(wrong_type(value, &format!("{place}: a time"), expected))
+        let expected = "a datetime with its zone, such a text, or whole milliseconds since 1970";
+        PyTypeError::new_err(format!("{place}: {} where a time should be: {expected}", shown(value)))
     };
     if value.is_instance_of::<PyBool>() {
         return Err(wrong());
@@ -293,6 +303,25 @@ pub(crate) fn time(value: &Bound<'_, PyAny>, place: &str) -> PyResult<i64> {
             Err(error::argument(py, place, "the time has more than 64 bits"))
         }
         Err(_) => Err(wrong()),
+    }
+}
+
+/// What was found, in the words of all languages; what JSON has not by the name of its type.
+fn shown(found: &Bound<'_, PyAny>) -> String {
+    if found.is_none() {
+        return "None".to_owned();
+    }
+    let kind = found.get_type().name().map_or_else(|_| "something".to_owned(), |name| name.to_string());
+    if let Ok(text) = found.cast::<PyString>() {
+        return format!("the text {:?}", text.to_string_lossy().chars().take(40).collect::<String>());
+    }
+    match kind.as_str() {
+        "bool" => found.to_string().to_lowercase(),
+        // A huge one is not written out.
+        "int" | "float" => found.extract::<f64>().map_or_else(|_| "a number".to_owned(), |number| format!("the number {number}")),
+        "list" | "tuple" => "a list".to_owned(),
+        "dict" => "an object".to_owned(),
+        _ => format!("a value of type {kind}"),
     }
 }
 
