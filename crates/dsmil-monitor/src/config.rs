@@ -17,7 +17,8 @@ use dsmil_serve::ServeConfig;
 use serde::Deserialize;
 
 use crate::MonitorError;
-use crate::scorer::Surroundings;
+use crate::place::{find, position};
+use crate::scorer::{Surroundings, checks};
 
 /// The longest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -191,6 +192,7 @@ impl MonitorConfig {
         }
         self.samplers.validate().map_err(|error| format!("samplers.{error}"))?;
         self.scores.check().map_err(|error| error.to_string())?;
+        checks(&self.scores).map_err(|error| error.to_string())?;
         self.baselines.check().map_err(|error| error.to_string())?;
         for (name, receiver) in &self.receivers {
             receiver.check().map_err(|error| format!("receivers.{name}: {error}"))?;
@@ -198,6 +200,28 @@ impl MonitorConfig {
         self.alerts.check(&self.receivers()).map_err(|error| error.to_string())?;
         if let Some(serve) = &self.serve {
             serve.check().map_err(|error| format!("serve.{error}"))?;
+        }
+        self.check_sizes()
+    }
+
+    /// Less than this keeps nothing that anybody could look at.
+    fn check_sizes(&self) -> Result<(), String> {
+        for (key, value, least) in
+            [("history.max_bytes", self.history.max_bytes, 1 << 20), ("log.max_bytes", self.log.max_bytes, 1024)]
+        {
+            if value < least {
+                return Err(format!("{key}: {value} is too little: write at least {least}"));
+            }
+        }
+        let hour = Period::from_millis(3_600_000);
+        for (key, value) in [("history.retention.raw", self.history.retention.raw), ("log.keep", self.log.keep)] {
+            if value < hour {
+                return Err(format!("{key}: {value} is too short: write at least {hour}"));
+            }
+        }
+        let busy = self.history.busy_timeout;
+        if busy > Period::from_millis(30_000) {
+            return Err(format!("history.busy_timeout: {busy} is too long, the monitor waits meanwhile: write at most 30s"));
         }
         Ok(())
     }
@@ -277,26 +301,4 @@ impl MonitorConfig {
         };
         self.gates.iter().map(read).collect()
     }
-}
-
-/// Line and column of a byte, from 1.
-fn position(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    (before.matches('\n').count() + 1, column)
-}
-
-/// Where the last part of the dotted key stands with which a message begins.
-fn find(text: &str, message: &str) -> Option<(usize, usize)> {
-    let key = message.split(':').next()?;
-    let name = key.rsplit('.').next()?.split('[').next()?;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let rest = line.trim_start().trim_start_matches('[');
-        if rest.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(['=', ']', '.'])) {
-            return Some(position(text, at + line.len() - line.trim_start().len()));
-        }
-        at += line.len();
-    }
-    None
 }

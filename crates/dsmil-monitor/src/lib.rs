@@ -17,6 +17,7 @@ mod kept;
 mod monitor;
 mod once;
 mod own_rules;
+mod place;
 mod scorer;
 mod stored;
 mod subscription;
