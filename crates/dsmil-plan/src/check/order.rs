@@ -53,7 +53,7 @@ impl Check<'_> {
         self.together();
     }
 
-    /// A step and what must go on beside it need room at the same time.
+    /// A step and what goes on until it has ended need room at the same time, or the one waits for the other for ever.
     fn together(&mut self) {
         let events = Events::of(&self.net, &self.draft.file);
         let limits = self.draft.file.limits.clone();
@@ -62,10 +62,12 @@ impl Check<'_> {
             if !background.is_background || !matches!(background.what, What::Worker(_)) {
                 continue;
             }
-            // Those that start after it has started and end before it can end.
-            let later = events.all_after(Events::start(other));
+            // It may hold its room from before those start until they have ended; then they must fit in beside it.
+            let before = events.all_before(Events::end(other));
+            let is_in_rollback = background.origin == Origin::Rollback;
             for (at, node) in self.net.nodes.iter().enumerate().filter(|(at, node)| *at != other && !node.is_background) {
-                if later[Events::start(at)] && events.leads(Events::end(at), Events::end(other)) && node.origin == Origin::Plan {
+                let same_world = (node.origin == Origin::Rollback) == is_in_rollback;
+                if same_world && before[Events::end(at)] && !events.leads(Events::end(at), Events::start(other)) {
                     beside[at].push(other);
                 }
             }
@@ -75,11 +77,11 @@ impl Check<'_> {
             let loads = beside.iter().chain([&at]).map(|other| self.net.nodes[*other].load.millionths());
             let load = Percent::from_millionths(loads.fold(0, u32::saturating_add));
             let names: Vec<&str> = beside.iter().map(|other| self.net.nodes[*other].name.as_str()).collect();
-            let names = format!("{} and what must go on beside it ({})", node.name, names.join(", "));
+            let names = format!("{} and what goes on until it has ended ({})", node.name, names.join(", "));
             let workers = beside.len() + usize::from(matches!(node.what, What::Worker(_)));
             let place = node.name.place().clone();
             if load > limits.load {
-                let what = format!("{names} need a load of {load} %, and the limit is {} %", limits.load);
+                let what = format!("{names} need a load of {load} % at once, and the limit is {} %", limits.load);
                 self.fault(&place, what, "lower a load, or raise limits.load");
             } else if let Some(most) = limits.workers.filter(|most| workers > *most as usize) {
                 self.fault(&place, format!("{names} are {workers} workers, and the limit is {most}"), "raise limits.workers");
@@ -94,7 +96,8 @@ impl Check<'_> {
         let shortest = events.longest(&self.net, &self.draft.file, Longest::Shortest).end;
         if shortest > window.as_millis() {
             let needed = dsmil_toml::Period::from_millis(shortest);
-            let place = Place { key: "limits.window".to_owned(), ..self.draft.place.clone() };
+            let limits = self.draft.singles.get("limits").unwrap_or(&self.draft.place);
+            let place = Place { key: "limits.window".to_owned(), ..limits.clone() };
             self.fault(
                 &place,
                 format!("the run takes {needed} at least, and its window is {window}"),

@@ -84,6 +84,17 @@ impl Events {
         found
     }
 
+    /// Everything that comes before an event.
+    pub(crate) fn all_before(&self, to: usize) -> Vec<bool> {
+        let mut before: Vec<Vec<usize>> = vec![Vec::new(); self.after.len()];
+        for (from, next) in self.after.iter().enumerate() {
+            for event in next {
+                before[*event].push(from);
+            }
+        }
+        Self { after: before, not_before: BTreeMap::new() }.all_after(to)
+    }
+
     /// Whether one event always comes before another.
     pub(crate) fn leads(&self, from: usize, to: usize) -> bool {
         self.all_after(from)[to]

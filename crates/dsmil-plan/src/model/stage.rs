@@ -43,8 +43,8 @@ pub struct Stage {
     /// Shares of its devices, or of whatever `apply` deploys to, in percent, ascending to 100: `[10, 50, 100]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub percent: Vec<Percent>,
-    /// How many devices are added at once; 1 if it is not given.
-    #[serde(default)]
+    /// How many devices are added at once; 1 if it is not given. Not with percentages.
+    #[serde(default, skip_serializing_if = "is_one")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 108)))]
     pub batch: u32,
     /// How long adding one batch, or applying one percentage step, is expected to take; 1 second if it is not given.
@@ -98,6 +98,11 @@ pub struct Stage {
     /// What its failure means for the run; `roll-back` if it is not given.
     #[serde(default)]
     pub on_fail: OnFail,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_one(batch: &u32) -> bool {
+    *batch == 1
 }
 
 /// What becomes of a device that fails while it is added.

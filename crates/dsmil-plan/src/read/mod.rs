@@ -29,7 +29,7 @@ pub(crate) struct Draft {
     /// Where the keys of tables with free keys stand: `simulation.workers.NAME` and the like.
     pub(crate) keys: BTreeMap<String, Place>,
     /// Where the tables stand that there is one of: `limits` and the like.
-    singles: BTreeMap<&'static str, Place>,
+    pub(crate) singles: BTreeMap<&'static str, Place>,
     pub(crate) faults: Vec<PlanFault>,
 }
 
@@ -186,7 +186,7 @@ impl Draft {
 
     fn key(&mut self, table: &Table<'_, '_>, at: usize, path: &str) {
         let place = value::place(table, at, path);
-        if let Some(first) = self.keys.insert(path.to_owned(), place) {
+        if let Some(first) = self.keys.insert(place.key.clone(), place) {
             table.fault(at, path, format!("it stands in {first} already"), "keep one of the two");
         }
     }

@@ -95,7 +95,7 @@ fn action(table: &Table<'_, '_>, with: bool) -> Hook {
         let what = if given == 0 { "nothing is to be done" } else { "more than one thing is to be done" };
         table.own_fault(what, ACTION);
     }
-    let command = table.has("command").then(|| strings(table, "command"));
+    let command = table.value("command").map(|_| strings(table, "command"));
     if command.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) && table.source.is_sound() {
         let at = table.value("command").map_or(table.at, |value| value.span().start);
         table.fault(at, "command", "there is no program", ACTION);

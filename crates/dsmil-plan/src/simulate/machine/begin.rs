@@ -11,8 +11,10 @@ use crate::simulate::trace::{Bar, BarKind, Because, Cause};
 
 impl Machine<'_> {
     /// Starts what can start.
-    pub(super) fn dispatch(&mut self) -> bool {
-        let mut ready: Vec<usize> = (0..self.states.len()).filter(|node| self.states[*node].status == Status::Ready).collect();
+    pub(super) fn dispatch(&mut self, phases_only: bool) -> bool {
+        let is_meant = |node: &usize| !phases_only || matches!(self.setup.net.nodes[*node].what, What::Phase(_));
+        let ready = (0..self.states.len()).filter(|node| self.states[*node].status == Status::Ready);
+        let mut ready: Vec<usize> = ready.filter(is_meant).collect();
         ready.sort_by_key(|node| (self.setup.net.nodes[*node].priority, *node));
         let mut changed = false;
         for node in ready {

@@ -233,8 +233,10 @@ impl<'a> Machine<'a> {
             let mut changed = self.endings();
             changed |= self.set_off();
             changed |= self.promote();
-            changed |= self.dispatch();
-            if !changed || (self.outcome.is_some() && !self.rolling_back) {
+            // Phases need no room. Once they have begun, all that could start now is there, and priorities decide.
+            changed |= self.dispatch(true);
+            let is_over = self.outcome.is_some() && !self.rolling_back;
+            if is_over || (!changed && !self.dispatch(false)) {
                 return;
             }
         }
