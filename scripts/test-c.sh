@@ -70,7 +70,10 @@ memcheck() {
 }
 # The same for a program that serves a device to itself: valgrind must let its other threads go on during any call.
 memcheck_serving() { memcheck --sim-hints=fuse-compatible "$@"; }
-cases() { "$python" bindings/c/tests/conformance_cases.py tests/conformance >"$build/cases.h"; }
+cases() {
+    "$python" bindings/c/tests/conformance_cases.py tests/conformance >"$build/cases.h" &&
+        "$python" bindings/c/tests/conformance_cases.py tests/conformance gates >"$build/gate_cases.h"
+}
 try "the conformance cases are read" cases
 
 for source in examples/c/*.c bindings/c/tests/*.c; do
@@ -96,8 +99,20 @@ denied() {
     memcheck "$build/read_device" "$1" 0x8009 || status=$?
     [ $status -eq 3 ]
 }
+# ends_with STATUS COMMAND...: it must end so, and valgrind must have nothing to say.
+ends_with() {
+    local expected=$1 status=0
+    memcheck "${@:2}" || status=$?
+    [ $status -eq "$expected" ]
+}
+echo '{"cpu_percent": 40.0, "memory_percent": 50, "active_workers": 2}' >"$run/go.json"
+echo '{"cpu_percent": 99}' >"$run/hold.json"
 for kind in "" .cxx; do
+    try "check_gate$kind goes" ends_with 0 "$build/check_gate$kind" examples/gates/deploy.toml "$run/go.json"
+    try "check_gate$kind holds" ends_with 7 "$build/check_gate$kind" examples/gates/deploy.toml "$run/hold.json"
+    try "check_gate$kind refuses" ends_with 1 "$build/check_gate$kind" "$run/go.json" "$run/go.json"
     for device in sim: "$served"; do
+        try "watch_monitor$kind ${device##*/}" memcheck "$build/watch_monitor$kind" "$run/watch" "$device" 2
         try "scan_devices$kind ${device##*/}" memcheck "$build/scan_devices$kind" "$device"
         try "read_device$kind ${device##*/}" memcheck "$build/read_device$kind" "$device"
         try "watch_thermal$kind ${device##*/}" memcheck "$build/watch_thermal$kind" "$device" 2
@@ -107,7 +122,7 @@ done
 try "read_device ends with 3 where it is denied" denied "$served"
 try "no access to the seven came of the examples" grep -q '"permanent":0,' "$run/served/counters.json"
 
-for name in test_device test_null test_rules test_sim test_threads; do
+for name in test_device test_gate test_monitor test_null test_rules test_sim test_threads; do
     try "$name" memcheck_serving "$build/$name"
     try "$name as C++" memcheck_serving "$build/$name.cxx"
 done
@@ -117,6 +132,10 @@ cat "$build/log"
 try "conformance" "$build/conformance"
 cat "$build/log"
 try "conformance as C++" "$build/conformance.cxx"
+for kind in "" .cxx; do
+    try "conformance of gates$kind" memcheck "$build/conformance_gates$kind"
+    cat "$build/log"
+done
 try "enumerate: every id, every operation, seven kinds of policy" "$build/enumerate"
 cat "$build/log"
 
