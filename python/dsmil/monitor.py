@@ -62,22 +62,20 @@ class Steps(Iterator[Sample], AsyncIterator[Sample]):
     monitor does.
     """
 
-    __slots__ = ("_core", "_is_awaited", "_owner", "_poll")
+    __slots__ = ("_core", "_is_awaited", "_owner")
 
     def __init__(self, core: _dsmil.Steps, owner: Monitor | None = None) -> None:
         self._core = core
         # The monitor lives as long as somebody reads.
         self._owner = owner
         self._is_awaited = False
-        self._poll = select.poll()
-        self._poll.register(core.fileno(), select.POLLIN)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Sample:
         while (taken := self._core.take()) is None:
-            self._poll.poll()
+            _wait(self._core.fileno())
         if taken is False:
             raise StopIteration
         return watch._sample(taken)
@@ -101,6 +99,13 @@ class Steps(Iterator[Sample], AsyncIterator[Sample]):
     def close(self) -> None:
         """Read no more. Whoever waits is told that it is the end."""
         self._core.close()
+
+
+def _wait(fileno: int) -> None:
+    """Wait until a descriptor is readable. Signal handlers run meanwhile."""
+    poll = select.poll()
+    poll.register(fileno, select.POLLIN)
+    poll.poll()
 
 
 async def _readable(fileno: int) -> None:
@@ -424,11 +429,9 @@ def _thread(name: str, run: Callable[..., None], *arguments: object) -> threadin
 
 def _serve(desk: _dsmil.Desk, callback: Callback) -> None:
     """Answer a sampler's questions until there are no more."""
-    poll = select.poll()
-    poll.register(desk.fileno(), select.POLLIN)
     while (asked := desk.take()) is not None:
         if not asked:
-            poll.poll()
+            _wait(desk.fileno())
             continue
         try:
             desk.answer(callback())
@@ -463,12 +466,13 @@ def _stop_all() -> None:
 
 
 def _let_go() -> None:
-    """In a child by fork: don't keep the parents' state directories locked beyond their lives."""
-    locks = {os.path.realpath(os.path.join(monitor.state_dir, "monitor.lock")) for monitor in list(_running)}
+    """In a child by fork: don't keep the parent's state directories locked beyond its life."""
+    folders = {os.path.realpath(monitor.state_dir) for monitor in list(_running)}
     _running.clear()
-    for name in os.listdir("/proc/self/fd") if locks else ():
+    for name in os.listdir("/proc/self/fd") if folders else ():
         try:
-            if os.readlink(f"/proc/self/fd/{name}") in locks:
+            folder, _, file = os.readlink(f"/proc/self/fd/{name}").rpartition("/")
+            if folder in folders and file.endswith(".lock"):
                 os.close(int(name))
         except OSError:
             continue

@@ -12,6 +12,7 @@ import pytest
 import dsmil
 
 EXAMPLES = Path(__file__).parents[2] / "examples/python"
+GATES = EXAMPLES.parent / "gates"
 
 
 def run(name: str, run_dir: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -46,7 +47,7 @@ def test_example(name: str, arguments: tuple[object, ...], last: str, spec: obje
 
 
 def test_there_is_one_for_each_that_every_language_has() -> None:
-    names = {"scan_devices", "read_device", "watch_thermal", "quarantine_denied"}
+    names = {"scan_devices", "read_device", "watch_thermal", "quarantine_denied", "check_gate", "watch_monitor"}
     assert {file.stem for file in EXAMPLES.glob("*.py")} == names
 
 
@@ -55,3 +56,36 @@ def test_an_example_that_asks_for_a_quarantined_device_is_refused(served: dsmil.
     assert done.returncode == 1
     assert "QuarantineError: read of 0x8009 is denied" in done.stderr
     assert served.counters()["permanent"] == 0
+
+
+@pytest.mark.parametrize(
+    ("metrics", "last", "status"),
+    [
+        ('{"cpu_percent": 40, "memory_percent": 50, "active_workers": 2}', "go", 0),
+        ('{"cpu_percent": 40, "memory_percent": 50, "active_workers": null}', "hold", 7),
+        ('{"cpu_percent": 90, "memory_percent": 50, "active_workers": 2}', "hold", 7),
+        (None, "hold", 7),
+    ],
+)
+def test_a_gate_is_checked(metrics: str | None, last: str, status: int, run_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(metrics or "")
+    done = run("check_gate", run_dir, GATES / "deploy.toml", *([tmp_path / "metrics.json"] if metrics else []))
+    assert (done.returncode, done.stderr) == (status, "")
+    assert done.stdout.splitlines()[-1] == last
+
+
+def test_a_gate_that_rolls_back(run_dir: Path, tmp_path: Path) -> None:
+    gates = tmp_path / "gates.toml"
+    rule = 'name = "a"\nmetric = "a"\nrequire = "< 1"\non_fail = "roll-back"\non_no_data = "hold"\n'
+    gates.write_text(f"version = 1\n[[rule]]\n{rule}")
+    (tmp_path / "metrics.json").write_text('{"a": 2}')
+    assert run("check_gate", run_dir, gates, tmp_path / "metrics.json").returncode == 8
+
+
+def test_a_monitor_is_watched(spec: object, run_dir: Path, tmp_path: Path) -> None:
+    done = run("watch_monitor", run_dir, tmp_path / "state", spec, 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert sum(" go: cpu " in line or " hold: cpu " in line for line in lines) == 3
+    assert any(line.startswith("  health ") for line in lines)
+    assert lines[-1].endswith(" values of app_queue are stored")

@@ -18,16 +18,17 @@ STEP = {"at", "restart", "record", "unreadable", "readable", "expect"}
 RECORD = {"metric", "value", "labels", "at"}
 EXPECT = {"verdict", "go", "gates", "zones", "rules", "reasons", "escalate", "says"}
 ERROR = {"kind", "line", "key", "says"}
-CASES = [
-    pytest.param(case, id=f"{file.stem}-{case['name']}")
+FOUND: list[tuple[str, dict[str, Any]]] = [
+    (f"{file.stem}-{case['name']}", case)
     for file in sorted(FOLDER.glob("*.toml"))
     for case in tomllib.loads(file.read_text())["case"]
 ]
+CASES = [pytest.param(case, id=name) for name, case in FOUND]
 
 
 def test_there_are_cases() -> None:
     assert len(CASES) >= 70
-    assert not [name for name, count in Counter(case.id for case in CASES).items() if count > 1]
+    assert not [name for name, count in Counter(case["name"] for _, case in FOUND).items() if count > 1]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -99,7 +100,7 @@ def judge(expect: dict[str, Any], found: dsmil.Evaluation) -> None:
     assert expect.get("says", "") in str(found)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "expect" in case.values[0]])
+@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in FOUND if "expect" in case])
 def test_a_case_that_doesnt_hold_fails(case: dict[str, Any]) -> None:
     """A runner that passes whatever it is given would prove nothing."""
     other = "no-go" if case["expect"].get("verdict") == "go" else "go"

@@ -42,10 +42,13 @@ impl Steps {
         })?;
         match next {
             Next::TimedOut => Ok(None),
-            Next::Ended => Ok(Some(PyBool::new(py, false).to_owned().into_any())),
+            Next::Ended => {
+                self.bell.ring();
+                Ok(Some(PyBool::new(py, false).to_owned().into_any()))
+            }
             Next::Step(step, missed) => {
                 let taken = blocking::attached(py, || as_python(&step, missed))?;
-                // Others may wait here too, and there may be more: they look again.
+                // There may be more, for others who wait here: they look again.
                 self.bell.ring();
                 Ok(Some(taken.into_pyobject(py)?.into_any()))
             }
