@@ -122,7 +122,7 @@ done
 try "read_device ends with 3 where it is denied" denied "$served"
 try "no access to the seven came of the examples" grep -q '"permanent":0,' "$run/served/counters.json"
 
-for name in test_device test_gate test_monitor test_null test_rules test_sim test_threads; do
+for name in test_device test_gate test_monitor test_monitor_edges test_null test_rules test_sim test_threads; do
     try "$name" memcheck_serving "$build/$name"
     try "$name as C++" memcheck_serving "$build/$name.cxx"
 done

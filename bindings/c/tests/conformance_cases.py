@@ -207,8 +207,8 @@ def real(value: float) -> str:
     return ("-" if value < 0 else "") + "INFINITY" if math.isinf(value) else repr(float(value))
 
 
-def pairs(values: dict[str, str]) -> str:
-    return listed([f"{{{text(key)}, {text(value)}}}" for key, value in values.items()], "pair")
+def pairs(values: dict[str, str | None], kind: str = "pair") -> str:
+    return listed([f"{{{text(key)}, {text(value)}}}" for key, value in values.items()], kind)
 
 
 def expectation(expect: dict[str, Any]) -> str:
@@ -219,14 +219,14 @@ def expectation(expect: dict[str, Any]) -> str:
 
 
 def recorded(record: dict[str, Any], at: int) -> str:
-    labels = listed([f"{{{text(key)}, {text(value)}}}" for key, value in record.get("labels", {}).items()], "dsmil_label")
+    labels = pairs(record.get("labels", {}), "dsmil_label")
     return f"{{{text(record['metric'])}, {real(record['value'])}, {number(record.get('at', at))}, {labels}}}"
 
 
 def gate_step(step: dict[str, Any]) -> str:
     records = listed([recorded(record, step["at"]) for record in step.get("record", [])], "recording")
     marks = step.get("unreadable", {}) | dict.fromkeys(step.get("readable", []))
-    unreadable = listed([f"{{{text(metric)}, {text(why)}}}" for metric, why in marks.items()], "pair")
+    unreadable = pairs(marks)
     restart = number(step.get("restart", False))
     return f"{{{number(step['at'])}, {restart}, {records}, {unreadable}, {expectation(step['expect'])}}}"
 

@@ -1,114 +1,7 @@
-/* The monitor from C: samplers and steps by callbacks, subscriptions, scores, alerts, reload; and what would wait for itself, a
- * child made by fork(), a callback that hangs: each has an end. */
-#include "check.h"
+/* The monitor from C: samplers and steps by callbacks, subscriptions, scores, alerts, reload, a restart; and an end while
+ * others wait for it, call it, and would wait for themselves. */
+#include "watch.h"
 #include <pthread.h>
-#include <time.h>
-
-static const char *const GATES = "version = 1\n"
-                                 "[[rule]]\n"
-                                 "name = \"level\"\n"
-                                 "metric = \"level\"\n"
-                                 "labels = { tank = \"a\" }\n"
-                                 "fail_when = \"> 10\"\n"
-                                 "on_fail = \"no-go\"\n"
-                                 "on_no_data = \"hold\"\n"
-                                 "[[gate]]\n"
-                                 "name = \"fill\"\n"
-                                 "kind = \"all\"\n"
-                                 "rules = [\"level\"]\n";
-
-/* Everything that isn't looked at is left out: valgrind is slow. */
-#define QUIET                                                                                                          \
-    "[samplers]\n"                                                                                                     \
-    "cpu = { enabled = false }\nmemory = { enabled = false }\nload = { enabled = false }\n"                           \
-    "temperature = { enabled = false }\nworkers = { enabled = false }\nquarantine = { enabled = false }\n"           \
-    "disks = { enabled = false }\ndevices = { ids = [\"0x8003\"], answer_within = \"30s\" }\n"
-
-static const char *const CONFIG = "version = 1\nevaluate_every = \"100ms\"\nscore_every = \"200ms\"\n" QUIET;
-
-/* What the program's sampler gives; any thread changes it. */
-typedef struct {
-    int level, calls, fails, hangs, stops;
-    dsmil_monitor *monitor;
-} tank;
-
-static int get(const int *number) { return __atomic_load_n(number, __ATOMIC_SEQ_CST); }
-static void set(int *number, int value) { __atomic_store_n(number, value, __ATOMIC_SEQ_CST); }
-
-static void pause_ms(long ms) {
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
-static void measure(dsmil_metrics *metrics, void *context) {
-    tank *mine = (tank *)context;
-    const dsmil_label a = {"tank", "a"}, b[2] = {{"tank", "b"}, {"side", "left"}}, wrong = {"no name", "x"};
-    CHECK(dsmil_metrics_remaining_ms(metrics) <= 60000);
-    CHECK_OK(dsmil_metrics_add(metrics, "level", &a, 1, DSMIL_NOW, get(&mine->level)));
-    CHECK_OK(dsmil_metrics_add(metrics, "level", b, 2, DSMIL_NOW, 3));
-    CHECK_STATUS(dsmil_metrics_add(metrics, "no name", NULL, 0, DSMIL_NOW, 3), DSMIL_ERROR_ARGUMENT);
-    CHECK_STATUS(dsmil_metrics_add(metrics, "level", &wrong, 1, DSMIL_NOW, 3), DSMIL_ERROR_ARGUMENT);
-    CHECK_STATUS(dsmil_metrics_add(metrics, NULL, NULL, 0, DSMIL_NOW, 3), DSMIL_ERROR_NULL);
-    CHECK_STATUS(dsmil_metrics_add(NULL, "level", NULL, 0, DSMIL_NOW, 3), DSMIL_ERROR_NULL);
-    CHECK_STATUS(dsmil_metrics_fail(metrics, NULL), DSMIL_ERROR_NULL);
-    if (get(&mine->fails)) {
-        CHECK_OK(dsmil_metrics_fail(metrics, "the float is stuck"));
-        CHECK_OK(dsmil_metrics_fail(metrics, "the first reason counts"));
-    }
-    dsmil_monitor *monitor = __atomic_load_n(&mine->monitor, __ATOMIC_SEQ_CST);
-    if (monitor != NULL) {
-        double value = 0;
-        dsmil_status status = dsmil_monitor_value(monitor, "level", &a, 1, &value, NULL);
-        CHECK(status == DSMIL_OK || status == DSMIL_ERROR_NO_VALUE || status == DSMIL_ERROR_ENDED);
-        status = dsmil_monitor_ack(monitor, "0123456789abcdef", "me", "");
-        CHECK(status == DSMIL_ERROR_UNKNOWN_ALERT || status == DSMIL_ERROR_ENDED);
-        CHECK_STATUS(dsmil_monitor_stop(monitor), DSMIL_ERROR_IN_CALLBACK);
-        dsmil_monitor_free(monitor);
-        CHECK(last_error().status == DSMIL_ERROR_IN_CALLBACK);
-        __atomic_add_fetch(&mine->stops, 1, __ATOMIC_SEQ_CST);
-    }
-    while (get(&mine->hangs)) {
-        pause_ms(5);
-    }
-    __atomic_add_fetch(&mine->calls, 1, __ATOMIC_SEQ_CST);
-}
-
-static dsmil_monitor_options *monitor_options_in(const place *run, const char *state, const char *config, tank *mine) {
-    dsmil_monitor_options *options = dsmil_monitor_options_new();
-    dsmil_options *device = options_in(run);
-    dsmil_gate *gate = NULL;
-    NEED(dsmil_gate_parse(GATES, "tank.toml", &gate) == DSMIL_OK);
-    CHECK_OK(dsmil_monitor_options_set_config_text(options, config, "watch.toml"));
-    CHECK_OK(dsmil_monitor_options_set_device(options, "sim:seed=7"));
-    CHECK_OK(dsmil_monitor_options_set_device_options(options, device));
-    CHECK_OK(dsmil_monitor_options_set_run_dir(options, run->path));
-    CHECK_OK(dsmil_monitor_options_set_state_dir(options, in_place(run, state)));
-    CHECK_OK(dsmil_monitor_options_add_gate(options, "tank.toml", gate));
-    if (mine != NULL) {
-        CHECK_OK(dsmil_monitor_add_sampler(options, "tank", 50, 60000, measure, mine));
-        CHECK_OK(dsmil_monitor_expect_metric(options, "tank", "level"));
-    }
-    dsmil_gate_free(gate);
-    dsmil_options_free(device);
-    return options;
-}
-
-static dsmil_monitor *start_in(const place *run, const char *state, tank *mine) {
-    dsmil_monitor_options *options = monitor_options_in(run, state, CONFIG, mine);
-    dsmil_monitor *monitor = NULL;
-    NEED(dsmil_monitor_start(options, &monitor) == DSMIL_OK);
-    dsmil_monitor_options_free(options);
-    return monitor;
-}
-
-static dsmil_decision of_gate(const dsmil_step *one, const char *name) {
-    dsmil_verdict *verdict = NULL;
-    dsmil_gate_verdict gate;
-    CHECK_OK(dsmil_step_verdict(one, &verdict));
-    NEED(dsmil_verdict_gate(verdict, name, &gate) == DSMIL_OK);
-    dsmil_verdict_free(verdict);
-    return gate.decision;
-}
 
 /* The next step in which the gate decides so. */
 static dsmil_step *wait_for(const dsmil_subscription *steps, dsmil_decision decision) {
@@ -355,127 +248,6 @@ static void ends_while_others_wait_and_call(dsmil_monitor *monitor, tank *mine) 
     dsmil_monitor_free(monitor);
 }
 
-/* The child answers through a pipe: valgrind would speak through its exit status. It frees what it was left, and the parent still
- * has its directory. */
-static void a_child_has_none_of_it(const place *run, dsmil_monitor *monitor, const char *state) {
-    dsmil_subscription *steps = NULL;
-    dsmil_step *one = NULL;
-    int answer[2];
-    CHECK_OK(dsmil_monitor_subscribe(monitor, &steps));
-    NEED(dsmil_subscription_next(steps, 60000, &one) == DSMIL_OK);
-    NEED(pipe(answer) == 0);
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        dsmil_verdict *verdict = NULL;
-        dsmil_step *other = NULL;
-        char *json = NULL;
-        bool ok = CHECK_STATUS(dsmil_monitor_verdict(monitor, &verdict), DSMIL_ERROR_FORKED);
-        ok = CHECK_STATUS(dsmil_monitor_alerts_json(monitor, &json), DSMIL_ERROR_FORKED) && ok;
-        ok = CHECK_STATUS(dsmil_monitor_ack(monitor, "0123456789abcdef", "me", ""), DSMIL_ERROR_FORKED) && ok;
-        ok = CHECK_STATUS(dsmil_monitor_reload(monitor, NULL, NULL), DSMIL_ERROR_FORKED) && ok;
-        ok = CHECK_STATUS(dsmil_monitor_stop(monitor), DSMIL_ERROR_FORKED) && ok;
-        ok = CHECK_STATUS(dsmil_subscription_next(steps, UINT64_MAX, &other), DSMIL_ERROR_FORKED) && ok;
-        ok = CHECK(dsmil_step_at(one) > 0) && CHECK_OK(dsmil_step_verdict(one, &verdict)) && ok;
-        dsmil_verdict_free(verdict);
-        dsmil_step_free(one);
-        dsmil_subscription_free(steps);
-        dsmil_monitor_free(monitor);
-        _exit(write(answer[1], ok ? "y" : "n", 1) == 1 ? 0 : 1);
-    }
-    close(answer[1]);
-    char said = 'n';
-    CHECK(read(answer[0], &said, 1) == 1 && said == 'y');
-    close(answer[0]);
-    int ended = -1;
-    CHECK(waitpid(child, &ended, 0) == child && WIFEXITED(ended));
-    dsmil_step_free(one);
-    NEED(dsmil_subscription_next(steps, 60000, &one) == DSMIL_OK);
-    dsmil_step_free(one);
-    dsmil_subscription_free(steps);
-    dsmil_monitor_options *options = monitor_options_in(run, state, CONFIG, NULL);
-    dsmil_monitor *second = NULL;
-    CHECK_STATUS(dsmil_monitor_start(options, &second), DSMIL_ERROR_HELD);
-    CHECK_TEXT(last_error().file, "monitor.lock");
-    CHECK(second == NULL);
-    dsmil_monitor_options_free(options);
-}
-
-/* A callback that never ends by itself: a stop says so, and what the callback uses is safe until it has ended. */
-static void waits_for_a_callback_that_hangs(const place *run) {
-    tank mine;
-    memset(&mine, 0, sizeof mine);
-    mine.hangs = 1;
-    dsmil_monitor *monitor = start_in(run, "hanging", &mine);
-    pause_ms(200);
-    CHECK_STATUS(dsmil_monitor_stop(monitor), DSMIL_ERROR_CALLBACK_RUNS);
-    CHECK_STATUS(dsmil_monitor_value(monitor, "level", NULL, 0, NULL, NULL), DSMIL_ERROR_NULL);
-    set(&mine.hangs, 0);
-    CHECK_OK(dsmil_monitor_stop(monitor));
-    CHECK(get(&mine.calls) == 1);
-    dsmil_monitor_free(monitor);
-}
-
-static void takes_one_step(const place *run) {
-    tank mine;
-    memset(&mine, 0, sizeof mine);
-    mine.level = 7;
-    dsmil_monitor_options *options = monitor_options_in(run, "once", CONFIG, &mine);
-    dsmil_step *one = NULL;
-    char *json = NULL;
-    CHECK_OK(dsmil_monitor_once(options, &one));
-    CHECK(get(&mine.calls) == 1 && of_gate(one, "fill") == DSMIL_DECISION_GO && dsmil_step_missed(one) == 0);
-    CHECK_OK(dsmil_step_json(one, &json));
-    CHECK_TEXT(json, "\"scores\":{\"health\":");
-    dsmil_string_free(json);
-    dsmil_step_free(one);
-    dsmil_monitor_options_free(options);
-}
-
-static void refuses_what_can_t_be(const place *run) {
-    dsmil_monitor_options *options = monitor_options_in(run, "none", CONFIG, NULL), *bare = dsmil_monitor_options_new();
-    dsmil_monitor *monitor = NULL;
-    const char *gates = in_place(run, "bad.toml");
-    write_file(gates, "version = 1\n\n[[rule]]\nname = 7\n", 0600);
-    char config[1024];
-    snprintf(config, sizeof config, "version = 1\ngates = [\"%s\"]\n", gates);
-    CHECK_OK(dsmil_monitor_options_set_config_text(options, config, NULL));
-    CHECK_STATUS(dsmil_monitor_start(options, &monitor), DSMIL_ERROR_GATES);
-    CHECK(strcmp(last_error().file, gates) == 0 && last_error().line == 3);
-    CHECK_TEXT(last_error().key, "rule[0].metric");
-    CHECK_OK(dsmil_monitor_options_set_config_text(options, "version = 1\nlevel = 3\n", "watch.toml"));
-    CHECK_STATUS(dsmil_monitor_start(options, &monitor), DSMIL_ERROR_CONFIG);
-    CHECK(strcmp(last_error().file, "watch.toml") == 0 && last_error().line == 2);
-    const char *file = in_place(run, "config.toml");
-    CHECK_OK(dsmil_monitor_options_set_config(options, file));
-    CHECK_STATUS(dsmil_monitor_start(options, &monitor), DSMIL_ERROR_CONFIG);
-    write_file(file, CONFIG, 0666);
-    CHECK_STATUS(dsmil_monitor_start(options, &monitor), DSMIL_ERROR_CONFIG);
-    CHECK_TEXT(last_error().message, "chmod go-w");
-    CHECK(chmod(file, 0600) == 0);
-    CHECK_OK(dsmil_monitor_start(options, &monitor));
-    CHECK_OK(dsmil_monitor_reload(monitor, NULL, NULL));
-    dsmil_monitor_free(monitor);
-    monitor = NULL;
-    CHECK_OK(dsmil_monitor_options_set_state_dir(options, in_place(run, "nowhere/state")));
-    CHECK_STATUS(dsmil_monitor_start(options, &monitor), DSMIL_ERROR_IO);
-    CHECK(last_error().os_error == ENOENT);
-    CHECK_STATUS(dsmil_monitor_options_set_device(options, "nonsense:"), DSMIL_ERROR_SPEC);
-    CHECK_OK(dsmil_monitor_options_set_device(bare, "sim:"));
-    CHECK_OK(dsmil_monitor_options_set_run_dir(bare, run->path));
-    CHECK_STATUS(dsmil_monitor_start(bare, &monitor), DSMIL_ERROR_ARGUMENT);
-    CHECK_TEXT(dsmil_last_error_message(), "state_dir");
-    CHECK_STATUS(dsmil_monitor_add_sampler(bare, "", 50, 50, measure, NULL), DSMIL_ERROR_ARGUMENT);
-    CHECK_STATUS(dsmil_monitor_add_sampler(bare, "x", 0, 50, measure, NULL), DSMIL_ERROR_ARGUMENT);
-    CHECK_STATUS(dsmil_monitor_add_sampler(bare, "x", 50, 86400001, measure, NULL), DSMIL_ERROR_ARGUMENT);
-    CHECK_OK(dsmil_monitor_add_sampler(bare, "x", 86400000, 1, measure, NULL));
-    CHECK_STATUS(dsmil_monitor_add_sampler(bare, "x", 50, 50, measure, NULL), DSMIL_ERROR_ARGUMENT);
-    CHECK_STATUS(dsmil_monitor_expect_metric(bare, "y", "level"), DSMIL_ERROR_ARGUMENT);
-    CHECK_STATUS(dsmil_monitor_expect_metric(bare, "x", "no name"), DSMIL_ERROR_ARGUMENT);
-    CHECK(monitor == NULL);
-    dsmil_monitor_options_free(options), dsmil_monitor_options_free(bare);
-}
-
 int main(void) {
     forget_environment();
     unsetenv("DSMIL_STATE_DIR");
@@ -489,7 +261,6 @@ int main(void) {
     knows_its_scores(monitor);
     alerts_are_taken_care_of(monitor, &mine, silence);
     reads_its_configuration_again(&run, monitor, &mine);
-    a_child_has_none_of_it(&run, monitor, "state");
     ends_while_others_wait_and_call(monitor, &mine);
     /* The next one goes on where that one ended. */
     monitor = start_in(&run, "state", &mine);
@@ -503,9 +274,6 @@ int main(void) {
     CHECK_TEXT(json, silence);
     dsmil_string_free(json);
     dsmil_monitor_free(monitor);
-    waits_for_a_callback_that_hangs(&run);
-    takes_one_step(&run);
-    refuses_what_can_t_be(&run);
     remove_place(&run);
     return check_report("test_monitor");
 }
