@@ -418,6 +418,11 @@ impl Core {
     }
 
     fn append_record(&mut self, evaluation: &Evaluation, now: i64) {
+        if self.journal.is_full() {
+            // Both are on one disk, and what room is left was set aside for alerts.
+            self.log_failure = Some("the disk is full, and what room is left is for alerts".to_owned());
+            return;
+        }
         let record = {
             let samples = self.samples.read();
             record::health_record(&samples, evaluation, self.scores.as_deref(), self.config.deployment_id.as_deref(), now)

@@ -11,7 +11,7 @@ impl Core {
         let flag = |on: bool| f64::from(u8::from(on));
         let mut all = vec![
             Measurement::new("store_full", now, flag(self.journal.is_full())),
-            Measurement::new("log_full", now, flag(self.log.is_full())),
+            Measurement::new("log_full", now, flag(self.log.is_full() || self.journal.is_full())),
             Measurement::new("store_failing", now, flag(self.journal.failure().is_some())),
             Measurement::new("log_failing", now, flag(self.log_failure.is_some())),
             Measurement::new("audit_failing", now, flag(self.audit_failure.is_some())),
