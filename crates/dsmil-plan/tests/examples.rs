@@ -133,7 +133,11 @@ fn phase2a_escalates_in_four_levels_and_rolls_back_in_five_seconds() {
     assert_eq!(chain("performance-issue"), ["MONITOR", "OPTIMIZER", "PROJECTORCHESTRATOR"]);
     assert_eq!(chain("deployment-failure"), ["DEPLOYER", "CONSTRUCTOR", "PROJECTORCHESTRATOR"]);
     assert!(plan.rollbacks().iter().all(|rollback| rollback.within.as_millis() <= 5000 && rollback.start.len() == 5));
-    assert!(plan.rollbacks().iter().any(|rollback| matches!(rollback.on, RollbackOn::DeviceFailures(share) if share == Percent::whole(10))));
+    assert!(
+        plan.rollbacks()
+            .iter()
+            .any(|rollback| matches!(rollback.on, RollbackOn::DeviceFailures(share) if share == Percent::whole(10)))
+    );
     // Health below 80 %, security below 85 %, failures above 10 %, the kernel: the bounds of the gate that sets it off.
     let (file, gate) = plan.gate("keep").unwrap();
     let bounds: Vec<&str> = gate.rules.iter().map(|rule| file.rules()[*rule].written.as_str()).collect();
@@ -234,12 +238,8 @@ fn novacron_has_23_agents_in_six_teams_five_phases_a_pipeline_and_20_weeks() {
     let timeline = plan.timeline(Mode::Dynamic);
     assert_eq!(timeline.end, 20 * 7 * DAY);
     assert_eq!(timeline.peak_workers, 7);
-    let weeks: Vec<i64> = timeline
-        .rows
-        .iter()
-        .filter(|row| row.kind == StepKind::Phase)
-        .map(|row| row.end.unwrap() / (7 * DAY))
-        .collect();
+    let weeks: Vec<i64> =
+        timeline.rows.iter().filter(|row| row.kind == StepKind::Phase).map(|row| row.end.unwrap() / (7 * DAY)).collect();
     assert_eq!(weeks, [2, 6, 10, 14, 20]);
     let pipeline = timeline.row("cicd-eng-01").unwrap();
     assert_eq!((pipeline.start, pipeline.end), (Some(0), Some(timeline.end)));
@@ -311,7 +311,9 @@ fn aia_readiness_goes_on_with_three_agents_and_not_with_two() {
             text = text.replace(&format!("{member} = {{ failure = 0 }}"), &format!("{member} = {{ failure = 100 }}"));
         }
         text = text.replace("pod-resources = { failure = 25 }", "pod-resources = { failure = 0 }");
-        text = text.replace("cleanup = { failure = 10 }", "cleanup = { failure = 0 }").replace("balancers = { failure = 10 }", "balancers = { failure = 0 }");
+        text = text
+            .replace("cleanup = { failure = 10 }", "cleanup = { failure = 0 }")
+            .replace("balancers = { failure = 10 }", "balancers = { failure = 0 }");
         Plan::parse(&text, "examples/plans/aia_readiness.toml", &read).unwrap().simulation().runs(20).run()
     };
     let (two, three) = (run(2), run(3));

@@ -94,12 +94,24 @@ const CASES: &[(&str, &str, &str)] = &[
     ("a dependency on itself", "needs = [\"alpha\"]", "needs = [\"beta\"]"),
     ("a circle of two", "id = \"alpha\"", "id = \"alpha\"\nneeds = [\"beta\"]"),
     ("a circle through a phase", "phase = \"one\"\nduration", "phase = \"one\"\nneeds = [\"two\"]\nduration"),
-    ("a circle through a trigger", "[[worker]]\nid = \"helper\"", "[[worker]]\nid = \"gamma\"\nneeds = [\"helper\"]\nduration = \"1m\"\nbuiltin = \"wait\"\n[[trigger]]\nname = \"again\"\non = { completed = [\"gamma\"] }\nstart = [\"helper\"]\n[[worker]]\nid = \"helper\""),
-    ("a circle of background work", "[[worker]]\nid = \"alpha\"", "[[worker]]\nid = \"watch\"\nuntil = [\"alpha\"]\nbuiltin = \"wait\"\n[[worker]]\nid = \"alpha\"\nneeds = [\"watch\"]"),
+    (
+        "a circle through a trigger",
+        "[[worker]]\nid = \"helper\"",
+        "[[worker]]\nid = \"gamma\"\nneeds = [\"helper\"]\nduration = \"1m\"\nbuiltin = \"wait\"\n[[trigger]]\nname = \"again\"\non = { completed = [\"gamma\"] }\nstart = [\"helper\"]\n[[worker]]\nid = \"helper\"",
+    ),
+    (
+        "a circle of background work",
+        "[[worker]]\nid = \"alpha\"",
+        "[[worker]]\nid = \"watch\"\nuntil = [\"alpha\"]\nbuiltin = \"wait\"\n[[worker]]\nid = \"alpha\"\nneeds = [\"watch\"]",
+    ),
     ("an unknown phase", "phase = \"one\"\nduration", "phase = \"oen\"\nduration"),
     ("a worker where a phase belongs", "phase = \"one\"\nduration", "phase = \"beta\"\nduration"),
     ("a phase in which nothing is done", "", "[[phase]]\nname = \"three\""),
-    ("a phase that is never reached", "", "[[worker]]\nid = \"last-resort\"\nduration = \"1m\"\nbuiltin = \"restore\"\n[[rollback]]\nname = \"far\"\non = { failed = [\"alpha\"] }\nto = \"run\"\nstart = [\"last-resort\"]\n[[phase]]\nname = \"three\"\nneeds = [\"last-resort\"]\n[[worker]]\nid = \"late\"\nphase = \"three\"\nduration = \"1m\"\nbuiltin = \"wait\""),
+    (
+        "a phase that is never reached",
+        "",
+        "[[worker]]\nid = \"last-resort\"\nduration = \"1m\"\nbuiltin = \"restore\"\n[[rollback]]\nname = \"far\"\non = { failed = [\"alpha\"] }\nto = \"run\"\nstart = [\"last-resort\"]\n[[phase]]\nname = \"three\"\nneeds = [\"last-resort\"]\n[[worker]]\nid = \"late\"\nphase = \"three\"\nduration = \"1m\"\nbuiltin = \"wait\"",
+    ),
     ("an unknown pipeline", "team = \"red\"", "pipeline = \"pipe\""),
     ("a parent that nobody is", "team = \"red\"", "parent = \"bos\""),
     ("a breaker that there is not", "breaker = \"fuse\"", "breaker = \"fues\""),
@@ -129,10 +141,26 @@ const CASES: &[(&str, &str, &str)] = &[
     ("a trigger that starts a stage", "start = [\"helper\"]", "start = [\"grow\"]"),
     ("a trigger while what ended runs", "if = { gate = \"open\" }", "if = { running = [\"alpha\"] }"),
     ("a trigger while what comes later runs", "if = { gate = \"open\" }", "if = { running = [\"beta\"] }"),
-    ("a trigger while what ended before runs", "on = { completed = [\"alpha\"] }\nif = { gate = \"open\" }", "on = { completed = [\"beta\"] }\nif = { running = [\"alpha\"] }"),
-    ("a trigger on a verdict that is never given", "on = { completed = [\"alpha\"] }", "on = { verdict = { gate = \"open\", is = \"roll-back\" } }"),
-    ("a trigger on a gate that nobody asks", "on = { completed = [\"alpha\"] }", "on = { verdict = { gate = \"spare\", is = \"no-go\" } }"),
-    ("a trigger after the window", "on = { completed = [\"alpha\"] }\nif = { gate = \"open\" }\nstart = [\"helper\"]", "on = { time = \"2d\" }\nstart = [\"helper\"]\n[limits]\nwindow = \"1d\""),
+    (
+        "a trigger while what ended before runs",
+        "on = { completed = [\"alpha\"] }\nif = { gate = \"open\" }",
+        "on = { completed = [\"beta\"] }\nif = { running = [\"alpha\"] }",
+    ),
+    (
+        "a trigger on a verdict that is never given",
+        "on = { completed = [\"alpha\"] }",
+        "on = { verdict = { gate = \"open\", is = \"roll-back\" } }",
+    ),
+    (
+        "a trigger on a gate that nobody asks",
+        "on = { completed = [\"alpha\"] }",
+        "on = { verdict = { gate = \"spare\", is = \"no-go\" } }",
+    ),
+    (
+        "a trigger after the window",
+        "on = { completed = [\"alpha\"] }\nif = { gate = \"open\" }\nstart = [\"helper\"]",
+        "on = { time = \"2d\" }\nstart = [\"helper\"]\n[limits]\nwindow = \"1d\"",
+    ),
     ("a recheck without a gate", "if = { gate = \"open\" }", "recheck = \"5m\""),
     ("a rollback that nothing sets off", "background = [\"keep\"]\n", ""),
     ("a rollback to nowhere", "to = \"stage\"", "to = \"stag\""),
@@ -147,13 +175,21 @@ const CASES: &[(&str, &str, &str)] = &[
     ("an escalation without levels", "", "[[escalation]]\nname = \"e\"\non = [\"late\"]"),
     ("an escalation of nothing", "", "[[escalation]]\nname = \"e\"\non = [\"latte\"]\n[[escalation.level]]\nwhom = [\"boss\"]"),
     ("an escalation to nobody", "", "[[escalation]]\nname = \"e\"\non = [\"late\"]\n[[escalation.level]]\nwhom = [\"bos\"]"),
-    ("an escalation that stays where it is", "", "[[escalation]]\nname = \"e\"\non = [\"late\"]\n[[escalation.level]]\nwhom = [\"boss\"]\n[[escalation.level]]\nwhom = [\"red\"]"),
+    (
+        "an escalation that stays where it is",
+        "",
+        "[[escalation]]\nname = \"e\"\non = [\"late\"]\n[[escalation.level]]\nwhom = [\"boss\"]\n[[escalation.level]]\nwhom = [\"red\"]",
+    ),
     ("an approval by nobody", "observe = \"10m\"", "observe = \"10m\"\napproval = { by = [] }"),
     ("an approval by a stranger", "observe = \"10m\"", "observe = \"10m\"\napproval = { by = [\"ceo\"] }"),
     ("a report without an occasion", "", "[[report]]\nname = \"r\""),
     ("a report with two", "", "[[report]]\nname = \"r\"\nevery = \"1h\"\nat = \"run-end\""),
     ("a window that is too narrow", "[people]", "[limits]\nwindow = \"2h\"\n[people]"),
-    ("no room beside the background", "", "[[worker]]\nid = \"watch\"\nload = 70\nuntil = [\"two\"]\nbuiltin = \"observe\"\n[[worker]]\nid = \"gamma\"\nphase = \"two\"\nalongside = [\"watch\"]\nduration = \"1m\"\nload = 40\nbuiltin = \"wait\""),
+    (
+        "no room beside the background",
+        "",
+        "[[worker]]\nid = \"watch\"\nload = 70\nuntil = [\"two\"]\nbuiltin = \"observe\"\n[[worker]]\nid = \"gamma\"\nphase = \"two\"\nalongside = [\"watch\"]\nduration = \"1m\"\nload = 40\nbuiltin = \"wait\"",
+    ),
     ("a simulation of a stranger", "", "[simulation.workers]\nalhpa = { failure = 5 }"),
     ("a simulation of more than all", "", "[simulation.gates]\nopen = { hold = 60, no-go = 50 }"),
     ("an include outside", "version = 1", "version = 1\ninclude = [\"/etc/passwd\"]"),
@@ -161,7 +197,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("an include with a name", "version = 1", "version = 1\ninclude = [\"named.toml\"]"),
     ("an include that includes it", "version = 1", "version = 1\ninclude = [\"sub/circle.toml\"]"),
     ("an include with a fault", "version = 1", "version = 1\ninclude = [\"faulty.toml\"]"),
-    ("two tables of limits", "gate_files = [\"g.toml\"]", "gate_files = [\"g.toml\"]\ninclude = [\"limits.toml\"]\n[limits]\nworkers = 3"),
+    (
+        "two tables of limits",
+        "gate_files = [\"g.toml\"]",
+        "gate_files = [\"g.toml\"]\ninclude = [\"limits.toml\"]\n[limits]\nworkers = 3",
+    ),
     ("a key of the store that stands for nothing", "", "[store]\nnamespace = \"n\"\nstatus = \"{agent}/status\""),
     ("not TOML", "name = \"base\"", "name = base\""),
 ];
@@ -171,7 +211,10 @@ const FILES: &[(&str, &str)] = &[
     ("h/g.toml", common::GATES),
     ("named.toml", "version = 1\nname = \"other\"\n"),
     ("sub/circle.toml", "version = 1\ninclude = [\"../p.toml\"]\n"),
-    ("faulty.toml", "version = 1\n[[worker]]\nid = \"extra\"\nduration = \"1m\"\nbuiltin = \"wait\"\nneeds = [\"bteа\"]\ncolour = 5\n"),
+    (
+        "faulty.toml",
+        "version = 1\n[[worker]]\nid = \"extra\"\nduration = \"1m\"\nbuiltin = \"wait\"\nneeds = [\"bteа\"]\ncolour = 5\n",
+    ),
     ("limits.toml", "version = 1\n[limits]\nworkers = 2\n"),
 ];
 
@@ -215,7 +258,14 @@ fn all_faults_are_told_at_once_in_the_order_of_the_file() {
         .replace("exit = \"open\"", "exit = \"opne\"")
         .replace("target = 6", "target = 60");
     let told = messages(&text);
-    let wanted = ["colour", "0x8009 is quarantined", "130 is no such", "no worker, stage or phase alhpa", "can't reach its target", "no gate opne"];
+    let wanted = [
+        "colour",
+        "0x8009 is quarantined",
+        "130 is no such",
+        "no worker, stage or phase alhpa",
+        "can't reach its target",
+        "no gate opne",
+    ];
     let mut at = 0;
     for part in wanted {
         let found = told.find(part).unwrap_or_else(|| panic!("{part} is missing:\n{told}"));

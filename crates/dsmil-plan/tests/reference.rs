@@ -41,7 +41,11 @@ fn toml(case: &Case) -> String {
     }
     let list = |workers: &[usize]| workers.iter().map(|other| format!("\"w{other}\"")).collect::<Vec<_>>().join(", ");
     for (at, worker) in case.workers.iter().enumerate() {
-        _ = writeln!(text, "[[worker]]\nid = \"w{at}\"\nload = {}\npriority = {}\nbuiltin = \"wait\"", worker.load, worker.priority);
+        _ = writeln!(
+            text,
+            "[[worker]]\nid = \"w{at}\"\nload = {}\npriority = {}\nbuiltin = \"wait\"",
+            worker.load, worker.priority
+        );
         _ = writeln!(text, "needs = [{}]\nalongside = [{}]", list(&worker.needs), list(&worker.alongside));
         match worker.until.as_slice() {
             [] => _ = writeln!(text, "duration = \"{}ms\"", worker.duration),
@@ -109,8 +113,15 @@ fn naive(case: &Case) -> BTreeMap<String, (i64, i64)> {
                 skipped[at] = !called[at];
             }
             for phase in 0..case.phases {
-                let members = |phase: usize| (0..count).filter(move |at| case.workers[*at].phase == Some(phase) && case.workers[*at].until.is_empty());
+                let members = |phase: usize| {
+                    (0..count).filter(move |at| case.workers[*at].phase == Some(phase) && case.workers[*at].until.is_empty())
+                };
                 begun[phase] = phase == 0 || (begun[phase - 1] && members(phase - 1).all(|at| over(at, &end, &skipped)));
+            }
+            let now_is = (end.clone(), skipped.clone(), begun.clone(), decided.clone());
+            if now_is != (before.1.clone(), before.2.clone(), before.3.clone(), before.4.clone()) {
+                // All that follows from what has ended, before anybody starts.
+                continue;
             }
             // Those that are ready now, in their order; who starts at this moment may let others start in the next round.
             let ready: Vec<usize> = order
