@@ -13,6 +13,8 @@
  * - A fault within the library becomes DSMIL_ERROR_PANIC (a device that it happened on is closed by it); nothing unwinds
  *   into the caller.
  * - Handles may be used by any thread, one after another; the comment of each type says whether several may at once.
+ * - Functions of the program that the library calls are called on the thread that the comment of their type names. They
+ *   must not leave by longjmp or a C++ exception.
  * - Nothing here may be called from a signal handler, but dsmil_status_name(), dsmil_status_text() and
  *   dsmil_library_version().
  */

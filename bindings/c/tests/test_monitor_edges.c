@@ -1,6 +1,7 @@
-/* The monitor at its edges: a child made by fork(), a second monitor, a callback that hangs, one step without a loop, and what is
- * refused. */
+/* The monitor at its edges: a child made by fork(), a second monitor, a callback that hangs, one step without a loop,
+ * threads that share it until it ends under them, and what is refused. */
 #include "watch.h"
+#include <pthread.h>
 
 /* The child answers through a pipe: valgrind would speak through its exit status. It frees what it was left, and the parent still
  * has its directory. */
@@ -123,6 +124,74 @@ static void refuses_what_can_t_be(const place *run) {
     dsmil_monitor_options_free(options), dsmil_monitor_options_free(bare);
 }
 
+#define THREADS 6
+
+typedef struct {
+    dsmil_monitor *monitor;
+    int rounds, ended;
+} shared_monitor;
+
+static bool goes_or_ended(shared_monitor *mine, dsmil_status status, dsmil_status other) {
+    if (status == DSMIL_ERROR_ENDED) {
+        set(&mine->ended, 1);
+    }
+    return CHECK(status == DSMIL_OK || status == DSMIL_ERROR_ENDED || status == other);
+}
+
+/* Everything at once from several threads, until the monitor has ended under them. */
+static void *use_until_it_ends(void *argument) {
+    shared_monitor *mine = (shared_monitor *)argument;
+    const dsmil_label a = {"tank", "a"};
+    const char *matcher = "alertname=\"level\"";
+    for (int round = 0; !get(&mine->ended); round++) {
+        dsmil_verdict *verdict = NULL;
+        dsmil_subscription *steps = NULL;
+        dsmil_step *one = NULL;
+        dsmil_score score;
+        double value = 0;
+        char *json = NULL;
+        goes_or_ended(mine, dsmil_monitor_verdict(mine->monitor, &verdict), DSMIL_ERROR_NO_VALUE);
+        dsmil_verdict_free(verdict);
+        goes_or_ended(mine, dsmil_monitor_value(mine->monitor, "level", &a, 1, &value, NULL), DSMIL_ERROR_NO_VALUE);
+        goes_or_ended(mine, dsmil_monitor_security(mine->monitor, &score), DSMIL_ERROR_NO_VALUE);
+        goes_or_ended(mine, dsmil_monitor_ack(mine->monitor, "0123456789abcdef", "me", "x"), DSMIL_ERROR_UNKNOWN_ALERT);
+        goes_or_ended(mine, dsmil_monitor_status_json(mine->monitor, &json), DSMIL_OK);
+        dsmil_string_free(json);
+        json = NULL;
+        if (round % 10 == 0) {
+            goes_or_ended(mine, dsmil_monitor_silence(mine->monitor, &matcher, 1, DSMIL_NOW, 60000, "me", "x", &json), DSMIL_OK);
+            dsmil_string_free(json);
+            goes_or_ended(mine, dsmil_monitor_reload(mine->monitor, NULL, NULL), DSMIL_OK);
+        }
+        if (goes_or_ended(mine, dsmil_monitor_subscribe(mine->monitor, &steps), DSMIL_OK) && steps != NULL) {
+            goes_or_ended(mine, dsmil_subscription_next(steps, 10, &one), DSMIL_ERROR_TIMEOUT);
+            dsmil_step_free(one);
+        }
+        dsmil_subscription_free(steps);
+        __atomic_add_fetch(&mine->rounds, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+static void is_shared_by_threads_until_it_ends(const place *run) {
+    tank measured;
+    memset(&measured, 0, sizeof measured);
+    shared_monitor mine = {start_in(run, "shared", &measured), 0, 0};
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        NEED(pthread_create(&threads[i], NULL, use_until_it_ends, &mine) == 0);
+    }
+    for (int i = 0; i < 6000 && get(&mine.rounds) < 20 * THREADS; i++) {
+        pause_ms(10);
+    }
+    CHECK(get(&mine.rounds) >= 20 * THREADS && !get(&mine.ended));
+    CHECK_OK(dsmil_monitor_stop(mine.monitor));
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    dsmil_monitor_free(mine.monitor);
+}
+
 int main(void) {
     forget_environment();
     unsetenv("DSMIL_STATE_DIR");
@@ -133,6 +202,7 @@ int main(void) {
     a_child_has_none_of_it(&run, monitor, "state");
     dsmil_monitor_free(monitor);
     waits_for_a_callback_that_hangs(&run);
+    is_shared_by_threads_until_it_ends(&run);
     takes_one_step(&run);
     refuses_what_can_t_be(&run);
     remove_place(&run);
