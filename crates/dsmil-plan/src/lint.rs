@@ -89,15 +89,11 @@ impl Plan {
         }
         for (name, odds) in &self.file.simulation.gates {
             if odds.hold == Percent::WHOLE {
-                let place = Place { key: format!("simulation.gates.{name}"), ..self.place_of_plan() };
+                let place = self.place(&format!("simulation.gates.{name}"));
                 let what = format!("in the simulation the gate {name} never goes");
                 lints.push(Lint { place, what, remedy: "write a smaller percentage for hold" });
             }
         }
-    }
-
-    fn place_of_plan(&self) -> Place {
-        Place { file: self.path.as_str().into(), line: 1, column: 1, key: String::new() }
     }
 
     fn doubtful_stages(&self, lints: &mut Vec<Lint>) {
@@ -167,7 +163,7 @@ impl Plan {
             }
         }
         if let Some(window) = self.file.limits.window.filter(|window| times.end > window.as_millis()) {
-            let place = Place { key: "limits.window".to_owned(), ..self.place_of_plan() };
+            let place = Place { key: "limits.window".to_owned(), ..self.place("limits") };
             let what = format!("the run is expected to take {}, its window is {}", brief(times.end), brief(window.as_millis()));
             lints.push(Lint { place, what, remedy: "shorten the critical path, or widen the window" });
         }

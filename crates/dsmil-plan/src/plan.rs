@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::net::Net;
 use crate::read::{Loader, draft};
-use crate::{Name, PlanError, rollout};
+use crate::{Name, Place, PlanError, rollout};
 
 /// A plan that is right: every name points somewhere, nothing waits for itself, no device is one that may not be touched.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Plan {
     pub(crate) gates: Vec<GateSource>,
     pub(crate) net: Net,
     fingerprint: String,
+    /// Where the tables and keys stand that have no name of their own.
+    places: BTreeMap<String, Place>,
 }
 
 impl Plan {
@@ -55,7 +57,9 @@ impl Plan {
             return Err(PlanError { faults });
         }
         let fingerprint = fingerprint(&draft.file, &gates);
-        Ok(Self { path: file.to_owned(), file: draft.file, gates, net, fingerprint })
+        let singles = draft.singles.into_iter().map(|(key, place)| (key.to_owned(), place));
+        let places = draft.keys.into_iter().chain(singles).collect();
+        Ok(Self { path: file.to_owned(), file: draft.file, gates, net, fingerprint, places })
     }
 
     /// The JSON Schema (draft 2020-12) of the plan file. It says the form only: that names point somewhere, that nothing
@@ -215,6 +219,12 @@ impl Plan {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Where a key of the plan stands, such as `limits`.
+    pub(crate) fn place(&self, key: &str) -> Place {
+        let head = || Place { file: self.path.as_str().into(), line: 1, column: 1, key: key.to_owned() };
+        self.places.get(key).cloned().unwrap_or_else(head)
     }
 
     /// What waits for what.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{STYLE, groups, tick, tint};
+use super::{STAGE, STYLE, groups, tick, tint};
+use crate::graph::StepKind;
 use crate::simulate::{BarKind, Row, Timeline};
 use crate::text::{brief, cut, escaped, number};
 
@@ -76,12 +77,13 @@ impl Timeline {
         };
         _ = writeln!(svg, "<g><title>{}: {times}</title>", escaped(&row.name));
         _ = writeln!(svg, "<text class=\"l\" x=\"{}\" y=\"{}\">{}</text>", MARGIN + 12, y + 15, escaped(&cut(&row.name, 32)));
+        let own = if row.kind == StepKind::Stage { STAGE } else { tint(team) };
         for bar in &row.bars {
             let (x, width) = (self.x(bar.from), (self.x(bar.to) - self.x(bar.from)).max(2));
             let (fill, line) = match bar.kind {
                 BarKind::Waits => ("url(#wait)", "#99a"),
-                BarKind::Works if row.is_critical => (tint(team), "#c0392b"),
-                BarKind::Works => (tint(team), "#556"),
+                BarKind::Works if row.is_critical => (own, "#c0392b"),
+                BarKind::Works => (own, "#556"),
             };
             _ = writeln!(
                 svg,

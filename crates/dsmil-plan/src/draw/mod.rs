@@ -6,6 +6,14 @@ mod gantt_text;
 /// The texts of all pictures.
 pub(crate) const STYLE: &str = "text{font-family:system-ui,sans-serif;fill:#223}.h{font-size:18px;font-weight:600}.s{font-size:12px;fill:#556}.n{font-size:12px;font-weight:600;text-anchor:middle}.t{font-size:11px;fill:#445;text-anchor:middle}.l{font-size:12px}.a{font-size:11px;fill:#556;text-anchor:middle}.g{font-size:12px;font-weight:600}";
 
+/// The colour of a stage.
+pub(crate) const STAGE: &str = "#fdf2d0";
+
+/// How wide a picture must be for its title and its legend.
+pub(crate) fn wide(title: &str) -> i64 {
+    crate::text::number(title.chars().count().min(90)).max(48) * 11 + 48
+}
+
 /// The colour of a team, by its number; white for none.
 pub(crate) fn tint(team: Option<usize>) -> &'static str {
     const TINTS: [&str; 8] = ["#d6eaf8", "#d5f5e3", "#fadbd8", "#e8daef", "#fdebd0", "#d1f2eb", "#f9e79f", "#d6dbdf"];

@@ -191,7 +191,10 @@ fn edges(plan: &Plan) -> Vec<Edge> {
         }
     };
     for (to, node) in net.nodes.iter().enumerate() {
-        node.needs.iter().for_each(|from| add(*from, to, EdgeKind::Needs));
+        // What a phase waits for, its members wait for.
+        if node.members.is_empty() {
+            node.needs.iter().for_each(|from| add(*from, to, EdgeKind::Needs));
+        }
         node.alongside.iter().for_each(|from| add(*from, to, EdgeKind::Alongside));
         if let Origin::Fallback(from) = node.origin {
             add(from, to, EdgeKind::Fallback);
@@ -200,7 +203,8 @@ fn edges(plan: &Plan) -> Vec<Edge> {
             add(to, helped, EdgeKind::Helps);
         }
         // A member waits for what its phase waits for, unless it waits for another member anyway.
-        let waits_inside = |phase: usize| node.needs.iter().any(|need| net.nodes[*need].phase == Some(phase));
+        let waits_inside =
+            |phase: usize| node.needs.iter().chain(&node.alongside).any(|other| net.nodes[*other].phase == Some(phase));
         if let Some(phase) = node.phase.filter(|phase| !waits_inside(*phase) && node.origin == Origin::Plan) {
             net.nodes[phase].needs.iter().for_each(|from| add(*from, to, EdgeKind::Phase));
         }

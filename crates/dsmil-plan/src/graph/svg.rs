@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::layout::{BOX_HEIGHT, BOX_WIDTH, Spot, layout};
 use super::{EdgeKind, Graph, Step, StepKind};
-use crate::draw::{STYLE, tint};
+use crate::draw::{STAGE, STYLE, tint, wide};
 use crate::text::{brief, cut, escaped};
 
 const HEAD: i64 = 64;
@@ -15,7 +15,7 @@ impl Graph<'_> {
     /// in red. No script, no font, no address; everything from the plan is escaped.
     pub fn to_svg(&self) -> String {
         let layout = layout(self.steps().len(), self.edges());
-        let (width, height) = (layout.width.max(480), layout.height + HEAD);
+        let (width, height) = (layout.width.max(wide(self.plan().title())), layout.height + HEAD);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n"
         );
@@ -24,7 +24,7 @@ impl Graph<'_> {
         _ = writeln!(svg, "<title>{title}</title>\n<desc>Critical path: {path}</desc>\n<style>{STYLE}</style>");
         svg.push_str("<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#667\"/></marker></defs>\n");
         _ = writeln!(svg, "<rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>");
-        _ = writeln!(svg, "<text class=\"h\" x=\"24\" y=\"28\">{title}</text>");
+        _ = writeln!(svg, "<text class=\"h\" x=\"24\" y=\"28\">{}</text>", escaped(&cut(self.plan().title(), 90)));
         let legend =
             format!("{} on the critical path (red); dashed: alongside; dotted: trigger, fallback, help", brief(self.length()));
         _ = writeln!(svg, "<text class=\"s\" x=\"24\" y=\"48\">{}</text>", escaped(&legend));
@@ -60,7 +60,7 @@ fn draw_step(svg: &mut String, step: &Step, spot: Spot, team: Option<usize>) {
     let (x, y) = (spot.x, spot.y - BOX_HEIGHT / 2);
     let fill = match step.kind {
         StepKind::Phase => "#eceff1",
-        StepKind::Stage => "#fdf2d0",
+        StepKind::Stage => STAGE,
         StepKind::Worker => tint(team),
     };
     let (line, width) = if step.is_critical { ("#c0392b", 2) } else { ("#556", 1) };
@@ -73,7 +73,7 @@ fn draw_step(svg: &mut String, step: &Step, spot: Spot, team: Option<usize>) {
     };
     let second = match &step.team {
         Some(team) => format!("{time} · {team}"),
-        None if step.kind == StepKind::Phase => format!("phase ends {time}"),
+        None if step.kind == StepKind::Phase => format!("phase, ends at {}", step.end.map_or_else(String::new, brief)),
         None => time.clone(),
     };
     let about = about(step);
@@ -96,18 +96,12 @@ fn about(step: &Step) -> String {
 /// A smooth line from the right side of a box to the left side of another.
 fn way(from: Spot, bends: &[Spot], to: Spot) -> String {
     let start = Spot { x: from.x + BOX_WIDTH, y: from.y };
-    // What lies in the same column or before is reached from below.
+    // Help goes back: from the left side of the helper to the right side of the helped, or around within a column.
     if to.x <= from.x {
-        let (x, y) = (from.x + BOX_WIDTH / 2, from.y.min(to.y));
-        let (a, b) = if from.y < to.y { (BOX_HEIGHT / 2, -BOX_HEIGHT / 2) } else { (-BOX_HEIGHT / 2, BOX_HEIGHT / 2) };
-        return format!(
-            "M{x} {}Q{} {} {} {}",
-            from.y + a,
-            x + BOX_WIDTH / 2 + 30,
-            y + (from.y - to.y).abs() / 2,
-            to.x + BOX_WIDTH / 2,
-            to.y + b
-        );
+        let (from, to) = (Spot { x: from.x, y: from.y + 12 }, Spot { x: to.x + BOX_WIDTH, y: to.y + 12 });
+        let (out, back) = if to.x < from.x { (from.x - 40, to.x + 40) } else { (from.x + BOX_WIDTH + 50, to.x + 50) };
+        let from = if to.x < from.x { from } else { Spot { x: from.x + BOX_WIDTH, ..from } };
+        return format!("M{} {}C{out} {} {back} {} {} {}", from.x, from.y, from.y, to.y, to.x + 2, to.y);
     }
     let mut path = format!("M{} {}", start.x, start.y);
     let mut before = start;
