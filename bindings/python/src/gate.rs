@@ -278,16 +278,8 @@ const fn outcome(pushed: Pushed) -> &'static str {
 /// The samples of a text, and one that contradicts another, if one does.
 fn pour(found: &MetricsText) -> (Samples, Option<&Measurement>) {
     let mut samples = Samples::new();
-    let mut conflict = None;
-    for measurement in &found.measurements {
-        if samples.take(measurement) == Pushed::Conflict {
-            conflict = Some(measurement);
-        }
-    }
-    for metric in &found.unreadable {
-        samples.set_error(metric, Some(UNREADABLE));
-    }
-    (samples, conflict)
+    let contradiction = found.pour(&mut samples);
+    (samples, contradiction)
 }
 
 pub(crate) fn evaluated(evaluation: &Evaluation) -> Evaluated {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::evidence::value_of_word;
-use crate::samples::{Labels, Measurement, Samples};
+use crate::samples::{Labels, Measurement, Pushed, Samples};
 
 /// A text that holds no metrics. It names the metric and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,26 +41,41 @@ impl MetricsText {
     /// milliseconds since the Unix epoch; what has none was observed at `now`.
     ///
     /// # Errors
-    /// [`MetricsError`] with the first that is wrong. Of a key that stands twice the last counts, as JSON has it.
+    /// [`MetricsError`] with the first that is wrong; two different values of one series for one time are wrong too, since nobody
+    /// knows which is true. Of a key that stands twice the last counts, as JSON has it.
     pub fn parse(text: &str, now: i64) -> Result<Self, MetricsError> {
         let read = || {
             let value: Value = serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))?;
             let Value::Object(metrics) = value else {
                 return Err(format!("{} where an object of metrics should be: {{\"cpu_percent\": 40.0}}", kind(&value)));
             };
-            Self::of(&metrics, now)
+            let all = Self::of(&metrics, now)?;
+            match all.pour(&mut Samples::new()) {
+                Some(Measurement { metric, labels, at, .. }) => {
+                    Err(format!("there are two values for {metric}{labels} at {at} ms: keep the one that is true"))
+                }
+                None => Ok(all),
+            }
         };
         read().map_err(|what| MetricsError { what })
     }
 
-    /// What was observed goes into the samples, what could not be read becomes an error of its metric.
-    pub fn pour(&self, samples: &mut Samples) {
-        for measurement in &self.measurements {
-            samples.take(measurement);
+    /// What was observed goes into the samples, what could not be read becomes an error of its metric. Gives the first value that
+    /// contradicts another of its series for the same time, if one does: the other stays.
+    pub fn pour(&self, samples: &mut Samples) -> Option<&Measurement> {
+        let mut ordered: Vec<&Measurement> = self.measurements.iter().collect();
+        // A series that stands there backwards would be turned round sample by sample.
+        ordered.sort_by_key(|measurement| measurement.at);
+        let mut contradiction = None;
+        for measurement in ordered {
+            if samples.take(measurement) == Pushed::Conflict {
+                contradiction.get_or_insert(measurement);
+            }
         }
         for metric in &self.unreadable {
             samples.set_error(metric, Some("its source says that it could not be read"));
         }
+        contradiction
     }
 
     fn of(metrics: &Map<String, Value>, now: i64) -> Result<Self, String> {

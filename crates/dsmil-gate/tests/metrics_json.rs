@@ -64,7 +64,30 @@ fn what_is_wrong_is_named() {
             "a: \"1\" is no label's name: write letters, digits and _, not a digit first",
         ),
         (r#"{"a": {"samples": [[1]]}}"#, "a: samples: element 0 is no [time, value]"),
+        (r#"{"a": [10, 99]}"#, "there are two values for a at 0 ms: keep the one that is true"),
+        (
+            r#"{"a": [{"labels": {"p": "x"}, "value": 1, "at": 7}, {"labels": {"p": "x"}, "samples": [[7, 2]]}]}"#,
+            "there are two values for a{p=\"x\"} at 7 ms: keep the one that is true",
+        ),
     ] {
         assert_eq!(MetricsText::parse(text, 0).unwrap_err().to_string(), format!("metrics: {expected}"), "{text}");
     }
+}
+
+#[test]
+fn what_is_said_twice_and_the_same_is_no_contradiction() {
+    for text in [r#"{"a": [1, 1, 1.0]}"#, r#"{"a": ["NaN", "NaN"]}"#, r#"{"a": [0, -0.0]}"#, r#"{"a": [null, 1]}"#] {
+        assert!(MetricsText::parse(text, 0).is_ok(), "{text}");
+    }
+}
+
+/// Were it turned round sample by sample, this would take minutes.
+#[test]
+fn a_long_series_may_stand_there_backwards() {
+    let pairs: Vec<String> = (0..400_000).rev().map(|at| format!("[{at},{at}]")).collect();
+    let read = MetricsText::parse(&format!("{{\"a\":{{\"samples\":[{}]}}}}", pairs.join(",")), 0).unwrap();
+    let mut samples = Samples::new();
+    assert_eq!(read.pour(&mut samples), None);
+    let series = samples.all().next().unwrap();
+    assert!(series.samples().len() == 400_000 && series.samples().is_sorted_by_key(|sample| sample.at));
 }
