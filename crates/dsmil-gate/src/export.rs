@@ -97,7 +97,7 @@ fn severity(rule: &Rule) -> &'static str {
     }
 }
 
-fn on_fail(rule: &Rule) -> &'static str {
+pub(crate) fn on_fail(rule: &Rule) -> &'static str {
     match rule.on_fail {
         OnFail::Hold => "hold",
         OnFail::NoGo => "no-go",

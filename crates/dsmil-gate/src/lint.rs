@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::evidence::signal;
+use crate::export::on_fail;
 use crate::gate_file::{GateFile, Kind};
-use crate::rule::{Condition, Function, Op, Rule};
+use crate::rule::{Condition, Function, OnFail, Op, Rule, Verdict};
 use dsmil_toml::duration;
 
 /// Samples of the monitor are this far apart at most, in milliseconds.
@@ -53,6 +54,7 @@ impl GateFile {
             }
         }
         self.lint_use(&mut lints);
+        self.lint_bands(&mut lints);
         self.lint_gates(&mut lints);
         lints.sort_by_key(|lint| lint.line);
         lints
@@ -80,6 +82,25 @@ impl GateFile {
                 what: "no gate names it".to_owned(),
                 remedy: "name it in the zones of a gate; else it is shown and decides nothing",
             });
+        }
+    }
+
+    /// In a zone the band says what a rule means: a rule that asks for more than its band must be named in a gate too.
+    fn lint_bands(&self, lints: &mut Vec<Lint>) {
+        let of_gates: BTreeSet<usize> = self.gates().iter().flat_map(|gate| &gate.rules).copied().collect();
+        for (zone, band) in self.zones().iter().flat_map(|zone| zone.bands.iter().map(move |band| (zone, band))) {
+            for rule in band.rules.iter().filter(|rule| !of_gates.contains(rule)).map(|rule| &self.rules()[*rule]) {
+                if rule.on_fail != OnFail::Escalate && rule.on_fail.verdict() <= band.verdict.max(Verdict::Hold) {
+                    continue;
+                }
+                let (asks, place) = (on_fail(rule), format!("band {} of zone {}", band.name, zone.name));
+                lints.push(Lint {
+                    line: rule.line,
+                    subject: format!("rule {}", rule.name),
+                    what: format!("it asks for {asks}, which counts for nothing in {place}: the band says {}", band.verdict),
+                    remedy: "name the rule in a gate too, or give the band that verdict",
+                });
+            }
         }
     }
 

@@ -155,6 +155,27 @@ fn lint_finds_what_was_probably_not_meant() {
 }
 
 #[test]
+fn lint_finds_a_rule_that_asks_for_more_than_its_band_says() {
+    let found = |on_fail: &str, band: &str, gate: &str| {
+        let rule = format!(
+            "[[rule]]\nname = \"r\"\nmetric = \"m\"\nunit = \"x\"\nfail_when = \"> 1\"\non_fail = \"{on_fail}\"\non_no_data = \"hold\"\n"
+        );
+        let zone = "[[zone]]\nname = \"z\"\n[[zone.band]]\nname = \"green\"\nverdict = \"go\"\n[[zone.band]]\nname = \"red\"\nrules = [\"r\"]\n";
+        lint(&format!("{rule}{zone}verdict = \"{band}\"\n[[gate]]\nname = \"g\"\nkind = \"all\"\nzones = [\"z\"]\n{gate}"))
+    };
+    for (on_fail, band) in
+        [("roll-back", "no-go"), ("no-go", "hold"), ("no-go", "go"), ("escalate", "hold"), ("escalate", "roll-back")]
+    {
+        let what = format!("rule r: it asks for {on_fail}, which counts for nothing in band red of zone z: the band says {band}");
+        assert_eq!(found(on_fail, band, ""), [what]);
+        assert_eq!(found(on_fail, band, "rules = [\"r\"]"), [""; 0], "named in a gate it counts");
+    }
+    for (on_fail, band) in [("hold", "go"), ("hold", "roll-back"), ("no-go", "no-go"), ("roll-back", "roll-back")] {
+        assert_eq!(found(on_fail, band, ""), [""; 0], "{on_fail} in {band}");
+    }
+}
+
+#[test]
 fn what_prometheus_cannot_say_is_named() {
     let exported = GateFile::parse(
         "version = 1\n[[rule]]\nname = \"cpu\"\nmetric = \"cpu_percent\"\nlabels = { host = \"a\\\"b\" }\nfail_when = \"> 85\"\nclear_at = 75\n\
