@@ -88,6 +88,32 @@ fn quarantine_denied() {
 }
 
 #[test]
+fn check_gate() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/gates");
+    let ask = |gates: PathBuf, metrics: &str| {
+        let path = folder.path().join("metrics.json");
+        std::fs::write(&path, metrics).unwrap();
+        let output = Command::new(program("check_gate")).arg(gates).arg(path).output().unwrap();
+        let said = String::from_utf8(if output.status.code() == Some(1) { output.stderr } else { output.stdout }).unwrap();
+        (output.status.code().unwrap(), said)
+    };
+    let deploy = |metrics: &str| ask(examples.join("deploy.toml"), metrics);
+    assert_eq!(deploy(r#"{"cpu_percent": 40, "memory_percent": 50, "active_workers": 2}"#), (0, "go\n".to_owned()));
+    let (status, said) = deploy(r#"{"cpu_percent": 40, "memory_percent": 50}"#);
+    assert!(status == 7 && said.starts_with("hold\n  hold: rule workers-room: no evidence since "), "{status}: {said}");
+    let (status, said) = deploy(r#"{"cpu_percent": "40"}"#);
+    assert!(status == 1 && said.starts_with("check_gate: metrics: cpu_percent: the text \"40\""), "{status}: {said}");
+    let own = folder.path().join("gates.toml");
+    let rule = "name = \"a\"\nmetric = \"a\"\nrequire = \"< 1\"\non_fail = \"roll-back\"\non_no_data = \"hold\"\n";
+    std::fs::write(&own, format!("version = 1\n[[rule]]\n{rule}")).unwrap();
+    assert_eq!(ask(own, r#"{"a": 2}"#).0, 8);
+    let (status, said) = ask(folder.path().join("none.toml"), "{}");
+    assert!(status == 1 && said.contains("none.toml: No such file"), "{status}: {said}");
+    assert_eq!(Command::new(program("check_gate")).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
 fn the_device_may_come_from_the_environment() {
     let stand = stand();
     let output = stand.command("scan_devices").env("DSMIL_DEVICE", stand.server.device_path()).output().unwrap();
