@@ -64,7 +64,9 @@ cargo build --quiet --release -p dsmil-sample --examples
 taskset -c 0 "$venv/bin/python" benchmarks/sample_compare.py \
     "read by hand=$target/release/examples/bench_sample hand" \
     "dsmil, Rust=$target/release/examples/bench_sample dsmil" \
-    "Python, psutil=$venv/bin/python benchmarks/sample_psutil.py"
+    "dsmil, Python=$venv/bin/python benchmarks/sample_dsmil.py" \
+    "Python, psutil=$venv/bin/python benchmarks/sample_psutil.py" \
+    "Python, psutil without swap=$venv/bin/python benchmarks/sample_psutil.py without-swap"
 
 say "gates: nanoseconds a rule and a gate of ten, and allocations"
 cargo run --quiet --release -p dsmil-gate --example speed

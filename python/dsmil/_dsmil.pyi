@@ -247,7 +247,7 @@ class Monitor:
         config_text: str | None,
         device: str | None,
         state_dir: _Path | None,
-        default_state_dir: _Path,
+        default_state_dir: _Path | None,
         run_dir: _Path | None,
         policy: _Path | None,
         samplers: list[tuple[Desk, float, float]],
@@ -282,7 +282,7 @@ def validate(
     config_text: str | None,
     device: str | None,
     state_dir: _Path | None,
-    default_state_dir: _Path,
+    default_state_dir: _Path | None,
     run_dir: _Path | None,
     policy: _Path | None,
 ) -> str: ...

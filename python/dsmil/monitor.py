@@ -125,9 +125,9 @@ class Monitor:
     *config* is a configuration file, or its text (a str with a ``=`` or a line break in it); None: everything as it is
     when nothing is said. No file is looked for.
 
-    *device*, *state_dir*, *run_dir* and *policy* are as for the command: what isn't given is what ``DSMIL_DEVICE``,
-    ``DSMIL_STATE_DIR`` and so on say, then the configuration, then the default. One monitor has a state directory at a
-    time: `HeldError` says who has it.
+    *device*, *run_dir* and *policy* are as for the command: what isn't given is what the configuration or the
+    environment (``DSMIL_DEVICE`` …) says, or the default. The state directory must be named: by *state_dir*,
+    ``DSMIL_STATE_DIR`` or the configuration. One monitor has it at a time: `HeldError` says which.
 
     *samplers* are callbacks by the names of their samplers, each a callable or a `Sampler`. It is called in a thread of
     its own and gives a dict of metrics, as `dsmil.Gate.check` takes them. An exception, or anything but such a dict, is
@@ -153,6 +153,7 @@ class Monitor:
         try:
             self._core = _dsmil.Monitor(
                 **_place(config, device, state_dir, run_dir, policy),
+                default_state_dir=None,
                 samplers=[(desks[name], *_pace(name, sampler)) for name, sampler in paced.items()],
             )
         except BaseException:
@@ -354,9 +355,11 @@ def validate(
 ) -> Scores:
     """Run the checks behind the scores once, on what the machine is like now, without a monitor and without a store.
 
-    The arguments are those of `Monitor`. It blocks for the slowest sampler.
+    The arguments are those of `Monitor`; the state directory is the command's if none is named. It blocks for the
+    slowest sampler.
     """
-    return watch._scores(_dsmil.validate(**_place(config, device, state_dir, run_dir, policy)))
+    place = _place(config, device, state_dir, run_dir, policy)
+    return watch._scores(_dsmil.validate(**place, default_state_dir=_default_state_dir()))
 
 
 def _place(
@@ -372,7 +375,6 @@ def _place(
         "config_text": text,
         "device": None if device is None else os.fspath(device),
         "state_dir": state_dir if state_dir is not None else os.environ.get("DSMIL_STATE_DIR") or None,
-        "default_state_dir": _default_state_dir(),
         "run_dir": run_dir,
         "policy": policy,
     }

@@ -648,5 +648,7 @@ def test_the_environment_names_the_state_directory(
     with dsmil.Monitor(FAST) as monitor:
         assert monitor.state_dir == str(tmp_path / "named")
     monkeypatch.delenv("DSMIL_STATE_DIR")
+    with pytest.raises(dsmil.ConfigError, match="no state directory is named"):
+        dsmil.Monitor(FAST)
     with dsmil.Monitor(FAST.replace("[samplers", f'state_dir = "{tmp_path}/other"\n[samplers', 1)) as monitor:
         assert monitor.state_dir == f"{tmp_path}/other"

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use dsmil::alert::{AlertEvent, Matcher, Silence};
 use dsmil::gate::Labels;
 use dsmil::history::{Query, Resolution};
-use dsmil::monitor::{Endpoint, MonitorConfig, MonitorError, Start, Stored, View, Wish, new_silence_id};
+use dsmil::monitor::{ConfigError, Endpoint, MonitorConfig, MonitorError, Start, Stored, View, Wish, new_silence_id};
 use dsmil::serve::Server;
 use dsmil::{BackendSpec, Device, RunDir};
 use pyo3::prelude::*;
@@ -68,8 +68,8 @@ struct Parts {
     device: Option<String>,
     /// Named by an argument or the environment.
     state_dir: Option<PathBuf>,
-    /// If nothing names one.
-    default_state_dir: PathBuf,
+    /// If nothing names one. Without it that is an error.
+    default_state_dir: Option<PathBuf>,
     run_dir: Option<PathBuf>,
     policy: Option<PathBuf>,
 }
@@ -89,7 +89,11 @@ impl Parts {
             options = options.policy(policy);
         }
         let Self { origin, policy, state_dir, default_state_dir, .. } = self;
-        let state_dir = state_dir.or_else(|| config.state_dir.clone()).unwrap_or(default_state_dir);
+        let state_dir = state_dir.or_else(|| config.state_dir.clone()).or(default_state_dir).ok_or_else(|| ConfigError {
+            file: origin.path.as_ref().map_or_else(|| "Monitor".to_owned(), |path| path.display().to_string()),
+            position: None,
+            what: "no state directory is named: write state_dir, or set DSMIL_STATE_DIR; one program has it at a time".to_owned(),
+        })?;
         Ok(Start {
             config,
             gates,
@@ -154,7 +158,7 @@ impl Monitor {
         config_text: Option<String>,
         device: Option<String>,
         state_dir: Option<PathBuf>,
-        default_state_dir: PathBuf,
+        default_state_dir: Option<PathBuf>,
         run_dir: Option<PathBuf>,
         policy: Option<PathBuf>,
         samplers: Vec<(Py<Desk>, Bound<'_, PyAny>, Bound<'_, PyAny>)>,
@@ -417,7 +421,7 @@ pub(crate) fn validate(
     config_text: Option<String>,
     device: Option<String>,
     state_dir: Option<PathBuf>,
-    default_state_dir: PathBuf,
+    default_state_dir: Option<PathBuf>,
     run_dir: Option<PathBuf>,
     policy: Option<PathBuf>,
 ) -> PyResult<String> {
