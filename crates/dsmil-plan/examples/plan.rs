@@ -1,6 +1,7 @@
 //! What the crate can do with a plan, from a shell:
 //! `plan lint|show|dot|svg|gantt|gantt-svg|simulate|json|toml FILE [RUNS [SEED]]`.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::{env, fs};
 
@@ -29,20 +30,22 @@ fn main() -> ExitCode {
     if let Some(seed) = number(1) {
         simulation = simulation.seed(u64::from(seed));
     }
-    match what.as_str() {
-        "lint" => plan.lint().iter().for_each(|lint| println!("{lint}")),
-        "show" => print!("{}", plan.graph().show()),
-        "dot" => print!("{}", plan.graph().to_dot()),
-        "svg" => print!("{}", plan.graph().to_svg()),
-        "gantt" => print!("{}", plan.timeline(Mode::Dynamic).gantt_text(120)),
-        "gantt-svg" => print!("{}", plan.timeline(Mode::Dynamic).gantt_svg()),
-        "simulate" => print!("{}", simulation.run()),
-        "json" => println!("{}", serde_json::to_string_pretty(&simulation.run()).unwrap_or_default()),
-        "toml" => print!("{}", plan.to_toml()),
+    let text = match what.as_str() {
+        "lint" => plan.lint().iter().map(|lint| format!("{lint}\n")).collect(),
+        "show" => plan.graph().show(),
+        "dot" => plan.graph().to_dot(),
+        "svg" => plan.graph().to_svg(),
+        "gantt" => plan.timeline(Mode::Dynamic).gantt_text(120),
+        "gantt-svg" => plan.timeline(Mode::Dynamic).gantt_svg(),
+        "simulate" => simulation.run().to_string(),
+        "json" => serde_json::to_string_pretty(&simulation.run()).unwrap_or_default() + "\n",
+        "toml" => plan.to_toml(),
         other => {
             eprintln!("{other} is not known here");
             return ExitCode::from(2);
         }
-    }
+    };
+    // Who has read enough closes the pipe; that is no fault.
+    drop(io::stdout().write_all(text.as_bytes()));
     ExitCode::SUCCESS
 }
