@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         simulation = simulation.seed(u64::from(seed));
     }
     let text = match what.as_str() {
-        "lint" => plan.lint().iter().map(|lint| format!("{lint}\n")).collect(),
+        "lint" => plan.lint().iter().fold(String::new(), |text, lint| text + &lint.to_string() + "\n"),
         "show" => plan.graph().show(),
         "dot" => plan.graph().to_dot(),
         "svg" => plan.graph().to_svg(),
