@@ -545,7 +545,7 @@ typedef struct dsmil_error_detail {
     const char *rule_key;
     // The file that was at fault (a gate file, a configuration, the lock of a state directory), or NULL.
     const char *file;
-    // The key in that file ("rule[2].window"), or NULL.
+    // The key in that file, such as `rule[2].window`, or NULL.
     const char *key;
     // Everything in words: the operation, the device, how far it got, what to do.
     const char *message;

@@ -31,7 +31,7 @@ pub struct dsmil_error_detail {
     pub rule_key: *const c_char,
     /// The file that was at fault (a gate file, a configuration, the lock of a state directory), or NULL.
     pub file: *const c_char,
-    /// The key in that file ("rule[2].window"), or NULL.
+    /// The key in that file, such as `rule[2].window`, or NULL.
     pub key: *const c_char,
     /// Everything in words: the operation, the device, how far it got, what to do.
     pub message: *const c_char,
