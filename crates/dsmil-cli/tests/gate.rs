@@ -219,6 +219,23 @@ fn metrics_of_a_wrong_type_are_refused_with_their_place() {
 }
 
 #[test]
+fn a_source_without_end_is_not_read_for_ever() {
+    let place = Place::new();
+    let gates = format!("{EXAMPLES}/deploy.toml");
+    let said = "the file is 1048577 bytes long, at most 1048576 are read";
+    let lint = place.run(&["gate", "lint", "/dev/zero"]).expect(1);
+    assert!(lint.out.contains(said), "{lint:?}");
+    for arguments in [&["gate", "check", "/dev/zero", "--metrics", "-"][..], &["gate", "test", "/dev/zero"]] {
+        assert!(place.run(arguments).expect(1).err.contains(said));
+    }
+    let ran = place.run(&["gate", "check", &gates, "--metrics", "/dev/zero"]).expect(1);
+    assert!(ran.err.contains("/dev/zero is too long: at most 16777216 bytes of metrics are read"), "{ran:?}");
+    let endless = std::fs::File::open("/dev/zero").unwrap();
+    let ran = Ran::of(&place.command(&["gate", "check", &gates, "--metrics", "-"]).stdin(endless).output().unwrap()).expect(1);
+    assert!(ran.err.contains("the standard input is too long"), "{ran:?}");
+}
+
+#[test]
 fn a_verdict_is_recorded_when_asked_for() {
     let place = Place::new();
     check(&place, "deploy", &good("deploy"), &["--audit"]).expect(0);
