@@ -1,7 +1,7 @@
 //! `dsmil gate`.
 
-use std::fs;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -16,6 +16,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Answer;
 use crate::table::{Cell, Page, Tone};
+
+/// The longest text of metrics that is read, in bytes: 16 MiB.
+const MAX_METRICS: usize = 16 << 20;
 
 /// May the next step be taken, and on what evidence?
 #[derive(Debug, Subcommand)]
@@ -121,8 +124,7 @@ impl Check {
             })?;
             return Ok(stored.samples(now.saturating_sub(look_back))?);
         };
-        let text = if path.as_os_str() == "-" { read_input()? } else { read(path)? };
-        let metrics = MetricsText::parse(&text, now);
+        let metrics = MetricsText::parse(&read_metrics(path)?, now);
         let metrics = metrics.map_err(|error| Failure::File { text: format!("{}: {error}", path.display()) })?;
         let mut samples = Samples::new();
         metrics.pour(&mut samples);
@@ -237,15 +239,34 @@ fn read_gates(path: &Path) -> Result<GateFile, Failure> {
     Ok(GateFile::parse(&read(path)?, &path.display().to_string())?)
 }
 
+/// The text of a file that people write; of a longer one only as much as it takes to see that it is too long.
 fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::File { text: format!("{} can't be read: {error}", path.display()) })
+    let file = File::open(path);
+    file.and_then(|file| text_of(file, GateFile::MAX_BYTES)).map_err(|error| unreadable(&path.display().to_string(), &error))
 }
 
-fn read_input() -> Result<String, Failure> {
-    let mut text = String::new();
-    let input = std::io::stdin().take(1 << 24).read_to_string(&mut text);
-    input.map_err(|error| Failure::File { text: format!("the standard input can't be read: {error}") })?;
+/// Metrics from a file or, as `-`, from the standard input.
+fn read_metrics(path: &Path) -> Result<String, Failure> {
+    let (name, text) = if path.as_os_str() == "-" {
+        ("the standard input".to_owned(), text_of(std::io::stdin().lock(), MAX_METRICS))
+    } else {
+        (path.display().to_string(), File::open(path).and_then(|file| text_of(file, MAX_METRICS)))
+    };
+    let text = text.map_err(|error| unreadable(&name, &error))?;
+    if text.len() > MAX_METRICS {
+        return Err(Failure::File { text: format!("{name} is too long: at most {MAX_METRICS} bytes of metrics are read") });
+    }
     Ok(text)
+}
+
+fn text_of(source: impl Read, longest: usize) -> io::Result<String> {
+    let mut text = String::new();
+    source.take(longest as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    Failure::File { text: format!("{name} can't be read: {error}") }
 }
 
 fn parse_time(text: &str) -> Result<i64, String> {
