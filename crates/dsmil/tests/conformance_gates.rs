@@ -86,7 +86,8 @@ fn cases() -> Vec<(String, Case)> {
     let mut cases = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file: File =
+            toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
         cases.extend(file.case.into_iter().map(|case| (name.clone(), case)));
     }
     cases
