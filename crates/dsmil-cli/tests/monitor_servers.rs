@@ -40,7 +40,7 @@ fn a_scrape_yields_every_metric_with_its_values_and_times() {
     place.write("monitor.toml", &text);
     let running = place.start(&["--listen", "127.0.0.1:0", "--keys", &place.text("keys.toml")]);
     let prometheus = Server::prometheus(running.address(), &keys.metrics, &[]);
-    eventually("some scrapes", || (prometheus.query("count_over_time(health_score[1m]) > 3").len() == 1).then_some(()));
+    eventually("some scrapes", || (prometheus.query("count_over_time(health_score[1m]) > 1").len() == 1).then_some(()));
     let reader = Reader::open(place.state()).unwrap();
     let known: BTreeSet<Name> = (reader.series(None).unwrap().into_iter())
         .map(|series| (series.metric, series.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
@@ -102,7 +102,7 @@ on_no_data = "hold"
 name = "after-a-while"
 metric = "queue_length"
 fail_when = "> 100"
-for = "3s"
+for = "2s"
 unit = "jobs"
 on_fail = "no-go"
 on_no_data = "hold"
@@ -121,7 +121,7 @@ name = "kept"
 metric = "queue_length"
 labels = { lane = "b" }
 fail_when = "> 100"
-keep_firing_for = "4s"
+keep_firing_for = "3s"
 unit = "jobs"
 on_fail = "hold"
 on_no_data = "hold"
@@ -139,7 +139,7 @@ on_no_data = "hold"
 name = "averaged"
 metric = "queue_length"
 function = "max"
-window = "5s"
+window = "3s"
 fail_when = "> 100"
 unit = "jobs"
 on_fail = "hold"
@@ -149,7 +149,7 @@ on_no_data = "hold"
 name = "gone"
 metric = "heartbeat"
 function = "absent"
-window = "4s"
+window = "3s"
 on_fail = "hold"
 "#;
 
@@ -262,13 +262,13 @@ fn exported_rules_fire_at_the_same_moments() {
     let groups = prometheus.get("/api/v1/rules");
     assert_eq!(groups["data"]["groups"].as_array().unwrap().len(), rules.len(), "{groups}");
     eventually("the server sees our metrics", || (prometheus.query("queue_length").len() == 2).then_some(()));
-    sleep(Duration::from_secs(2));
+    sleep(Duration::from_secs(1));
     let begun = watch::now();
-    for next in 1..4 {
+    for (next, length) in [(1, 6000), (2, 6000), (3, 2500)] {
         phase.store(next, Ordering::Relaxed);
-        sleep(Duration::from_secs(if next == 1 { 9 } else { 7 }));
+        sleep(Duration::from_millis(length));
     }
-    sleep(Duration::from_secs(2));
+    sleep(Duration::from_millis(1500));
     let (there, here) = (course_there(&prometheus), course_here(&place));
     stop.store(true, Ordering::Relaxed);
     driver.join().unwrap();
