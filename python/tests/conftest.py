@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from kernel_device import KernelDevice, node
+from watching import FAST, GATES, Start
 
 import dsmil
 
@@ -20,7 +23,7 @@ settings.load_profile("dsmil")
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but the test decides which device, policy and run directory are used."""
-    for name in ("DSMIL_DEVICE", "DSMIL_POLICY", "DSMIL_RUN_DIR"):
+    for name in ("DSMIL_DEVICE", "DSMIL_POLICY", "DSMIL_RUN_DIR", "DSMIL_STATE_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -69,3 +72,27 @@ def memory_dir(tmp_path: Path) -> Iterator[Path]:
         for name in folders:
             os.rmdir(os.path.join(root, name))
     path.rmdir()
+
+
+@pytest.fixture
+def start(tmp_path: Path, run_dir: Path) -> Iterator[Start]:
+    """Start monitors with a state directory and a run directory of the test's own, and stop them at its end."""
+    (tmp_path / "gates.toml").write_text(GATES)
+    with contextlib.ExitStack() as stack:
+
+        def begin(config: Any = FAST, **options: Any) -> dsmil.Monitor:
+            place: dict[str, Any] = {"device": "sim:seed=7", "state_dir": tmp_path / "state", "run_dir": run_dir}
+            monitor = dsmil.Monitor(config, **place | options)
+            stack.callback(monitor.stop)
+            return monitor
+
+        yield begin
+
+
+@pytest.fixture
+def gated(tmp_path: Path, start: Start) -> Path:
+    """A configuration file with a gate file beside it."""
+    path = tmp_path / "monitor.toml"
+    path.write_text(FAST.replace("[samplers", 'gates = ["gates.toml"]\n[samplers', 1))
+    path.chmod(0o600)
+    return path
