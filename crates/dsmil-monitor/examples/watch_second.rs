@@ -1,5 +1,5 @@
 //! What a second of watching costs: the whole `dsmil monitor` on a simulated driver with 108 devices, every sampler at 1 Hz, a step
-//! a second, the scores every 30 s, its endpoint open.
+//! a second, two gate files, the scores every 30 s.
 //!
 //! `cargo build --release -p dsmil-cli && cargo run --release -p dsmil-monitor --example watch_second target/release/dsmil [SECONDS]`,
 //! 60 if nothing is said. The processor time is that of `/proc/PID/stat`, after the first 5 seconds; the simulated driver in the same

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command};
@@ -57,7 +58,7 @@ impl Server {
         );
         for (name, text) in rules {
             fs::write(folder.path().join(name), text).unwrap();
-            config += &format!("- {name}\n");
+            writeln!(config, "- {name}").unwrap();
         }
         fs::write(folder.path().join("prometheus.yml"), config).unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
