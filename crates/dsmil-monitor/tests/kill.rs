@@ -3,7 +3,7 @@
 //!
 //! A child goes through the script of `script/mod.rs` and says what was accepted. It is killed at a change of its directory: store,
 //! health log, audit log, and the file that stands for the receivers. Then the directory is held against what the child had said,
-//! and the script goes on. In the end all is as in a run without the kill. Swept are all changes of names and lengths, and 110 of
+//! and the script goes on. In the end all is as in a run without the kill. Swept are all changes of names and lengths, and 70 of
 //! the writes and syncs, in turn before and in the middle of them; with `DSMIL_KILL_ALL=1` every change in both ways.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_wrap)]
@@ -257,7 +257,7 @@ fn points(changes: &str, all: bool) -> Vec<At> {
     let (many, few): (Vec<_>, Vec<_>) = numbered().partition(|(_, letter)| "ws".contains(*letter));
     let many: Vec<At> = many.into_iter().flat_map(|(change, _)| both(change)).collect();
     // A stride that is odd comes by both ways.
-    let stride = (many.len() / 110) | 1;
+    let stride = (many.len() / 70) | 1;
     let few = few.into_iter().map(|(change, _)| At { change, half: false });
     few.chain(many.into_iter().step_by(stride)).collect()
 }
