@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # `make demo`: serves a simulated device and does to it what this project is for, through real ioctl(2) calls: scans 108
-# devices from the command, Rust, C and Python, and is refused the seven that are quarantined. Every claim is checked; the
-# exit status is 0 only if all of them hold. Needs cargo, a C compiler and Python 3.11; leaves nothing behind but target/.
+# devices from the command, Rust, C and Python, is refused the seven that are quarantined, and asks gates whether to go on.
+# Every claim is checked; the exit status is 0 only if all of them hold. Needs cargo, a C compiler and Python 3.11; leaves
+# nothing behind but target/.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -198,6 +199,29 @@ audit() {
     holds "a changed record is found" says "audit.jsonl:2: changed"
 }
 
+# metrics NAME JSON: a file of metrics.
+metrics() { printf '%s\n' "$2" >"$work/$1.json"; }
+
+watch() {
+    say "may the next step be taken? gates over what the monitor sees, and over given metrics"
+    run 0 dsmil monitor --once --state-dir "$work/state"
+    holds "each sampler looked once, and nothing stands against the monitor" says "gate monitor: go"
+    quietly 0 dsmil metrics --state-dir "$work/state" list device_up
+    holds "103 devices were asked and answered; the five served ones of the seven were not" says "103 series"
+    metrics quiet '{"cpu_percent": 40, "memory_percent": 50, "active_workers": 2}'
+    metrics busy '{"cpu_percent": 90, "memory_percent": 50, "active_workers": 2}'
+    metrics bad '{"health_score": 96, "security_score": 70, "expansion_failure_percent": 0, "kernel_faults_total": {"samples": [[0, 0], [60000, 0]]}}'
+    quietly 0 dsmil gate check examples/gates/deploy.toml --metrics "$work/quiet.json"
+    holds "a quiet machine: go, exit status 0" says "gate deploy: go"
+    quietly 7 dsmil gate check examples/gates/deploy.toml --metrics "$work/busy.json" --audit
+    holds "a busy one: hold, exit status 7, with the reason" says "rule cpu-room is firing"
+    quietly 8 dsmil gate check examples/gates/rollback.toml --metrics "$work/bad.json" --at 60000
+    holds "security below 85: roll back, exit status 8" says "rule security-lost is firing"
+    quietly 0 dsmil audit tail -n 1
+    holds "the verdict is in the audit log" says "verdict"
+    holds "still 0 accesses to the seven" untouched
+}
+
 end() {
     local ended=0
     kill -TERM "$server"
@@ -215,6 +239,7 @@ scan_and_read
 refuse_the_seven
 three_languages
 emergency_stop
+watch
 audit
 requests=$(counter sequence)
 end
