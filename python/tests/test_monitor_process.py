@@ -82,7 +82,7 @@ ENDINGS = {
     "nothing is stopped": "",
     "a callback hangs": "monitor2 = None\nhangs = start2()\nreached.wait(20)",
     "a step's callback hangs": "monitor.on_step(lambda sample: (told.set(), time.sleep(60)))\ntold.wait(20)",
-    "somebody reads": "threading.Thread(target=lambda: list(monitor), daemon=True).start()",
+    "somebody reads": "threading.Thread(target=reads, daemon=True).start()\nreached.wait(20)",
     "somebody is waited for": "threading.Thread(target=lambda: [next(iter(monitor)) for _ in '123']).start()",
     "a reader that is never closed": "steps = iter(monitor); next(steps)",
     "it is in a circle": "monitor.me = monitor; del monitor",
@@ -97,6 +97,10 @@ reached, told = threading.Event(), threading.Event()
 def hangs():
     reached.set()
     time.sleep(60)
+def reads():
+    steps = iter(monitor)
+    reached.set()
+    list(steps)
 def start2():
     return dsmil.Monitor(config, device="sim:", state_dir=sys.argv[1] + "2", run_dir=sys.argv[2],
                          samplers={{"hangs": fast(hangs)}})

@@ -207,8 +207,20 @@ fn busy() -> f64 {
 struct Running(Child);
 
 impl Running {
+    /// Starts it and waits until it sleeps: while it is still being loaded, its pages grow under whoever counts them.
     fn start(seconds: &str) -> Self {
-        Self(Command::new("sleep").arg(seconds).spawn().unwrap())
+        let started = Self(Command::new("sleep").arg(seconds).spawn().unwrap());
+        let status = format!("/proc/{}/status", started.0.id());
+        let mut before = String::new();
+        loop {
+            let now: String =
+                fs::read_to_string(&status).unwrap().lines().take_while(|line| !line.starts_with("Threads")).collect();
+            if now == before && now.contains("sleep") && now.contains("S (sleeping)") && now.contains("VmRSS") {
+                return started;
+            }
+            before = now;
+            sleep(Duration::from_millis(30));
+        }
     }
 }
 
