@@ -67,7 +67,7 @@ const STEPS: &[&str] = &["
 /// Opens for writing; makes the file (0600) and its tables if they are missing, and brings older ones up to date.
 pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, Error> {
     check_file(path)?;
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(Error::io("open", path))?;
+    make_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut conn = connect(path, flags, busy)?;
     let broken = || sql("open", path);
@@ -81,6 +81,15 @@ pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, Error> {
     conn.pragma_update(None, "cache_size", -8192).map_err(broken())?;
     migrate(&mut conn, path, STEPS)?;
     Ok(conn)
+}
+
+/// Makes the file, and leaves alone one that is there: who opens and closes a database that this process reads elsewhere takes the
+/// locks from under SQLite.
+fn make_file(path: &Path) -> Result<(), Error> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(Error::io("open", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Opens for reading, which works while another process writes.
