@@ -61,7 +61,7 @@ echo "decode_22_chunks_to_python $(((often - once) / 100))"
 
 say "a sample of CPU and memory, beside reading /proc by hand and psutil"
 cargo build --quiet --release -p dsmil-sample --examples
-taskset -c 0 "$venv/bin/python" benchmarks/sample_compare.py \
+taskset -c 0 "$venv/bin/python" benchmarks/rounds.py \
     "read by hand=$target/release/examples/bench_sample hand" \
     "dsmil, Rust=$target/release/examples/bench_sample dsmil" \
     "dsmil, Python=$venv/bin/python benchmarks/sample_dsmil.py" \
