@@ -81,10 +81,16 @@ fn a_kill_at_any_moment_loses_no_alert() {
             .map(|(_, labels, _)| labels["job"].as_str().unwrap_or_default().to_owned())
             .collect()
     };
-    let every: BTreeSet<String> = (0..=KILLS).map(|job| job.to_string()).chain(["always".to_owned()]).collect();
-    let until = Instant::now() + Duration::from_secs(15);
-    while !every.is_subset(&jobs("firing")) || jobs("resolved").len() < KILLS as usize / 2 {
-        assert!(Instant::now() < until, "seed {seed}: {:?} {:?}", jobs("firing"), jobs("resolved"));
+    // What was accepted as too long must be told, and what has become short again since. A slow machine may be killed before it
+    // has looked at all: then there is nothing to tell.
+    let until = Instant::now() + Duration::from_secs(90);
+    loop {
+        let long = long_ones(&place);
+        let done: BTreeSet<String> = long.iter().filter(|job| job.parse().is_ok_and(|job: u64| job % 2 == 1)).cloned().collect();
+        if long.contains(&KILLS.to_string()) && long.is_subset(&jobs("firing")) && done.is_subset(&jobs("resolved")) {
+            break;
+        }
+        assert!(Instant::now() < until, "seed {seed}: {long:?} {:?} {:?}", jobs("firing"), jobs("resolved"));
         sleep(Duration::from_millis(50));
     }
     let always = eventually_always(&place);
@@ -93,6 +99,15 @@ fn a_kill_at_any_moment_loses_no_alert() {
     assert!(!jobs("resolved").contains("always"));
     in_order(&hook);
     whole(&place);
+}
+
+/// The jobs that the store has a sample of which is too long.
+fn long_ones(place: &Place) -> BTreeSet<String> {
+    let store = Reader::open(place.state()).unwrap();
+    let query = Query { resolution: Resolution::Raw, ..Query::new("queue_length", 0, i64::MAX) };
+    let series = store.query(&query).unwrap();
+    let long = series.iter().filter(|series| series.points.iter().any(|point| point.value > 100.0));
+    long.map(|series| series.labels.get("job").to_owned()).collect()
 }
 
 fn eventually_always(place: &Place) -> serde_json::Value {
