@@ -11,6 +11,8 @@ import statistics
 import subprocess
 import sys
 
+from rounds import ask
+
 ROUNDS = 60
 SCANS = 40
 
@@ -24,29 +26,17 @@ def main() -> None:
     for name, command in zip(names, commands, strict=True):
         peers[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         # One after the other: most of them take no turns and would break each other's first session.
-        ask(peers[name], name)
+        ask(peers[name], name, SCANS)
     times: dict[str, list[float]] = {name: [] for name in names}
     for round_number in range(ROUNDS + 3):
         for name in random.sample(names, len(names)):
-            spent = ask(peers[name], name)
+            spent = ask(peers[name], name, SCANS)
             if round_number >= 3:
                 times[name].append(spent)
     for peer in peers.values():
         peer.stdin.close() if peer.stdin else None
         peer.wait()
     show(names, times)
-
-
-def ask(peer: subprocess.Popen[str], name: str) -> float:
-    """Microseconds a scan, over one round of a peer."""
-    assert peer.stdin is not None
-    assert peer.stdout is not None
-    peer.stdin.write(f"{SCANS}\n")
-    peer.stdin.flush()
-    answer = peer.stdout.readline()
-    if not answer:
-        raise SystemExit(f"{name} ended early")
-    return int(answer) / SCANS / 1000
 
 
 def show(names: list[str], times: dict[str, list[float]]) -> None:
